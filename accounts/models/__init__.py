@@ -1,0 +1,30 @@
+"""The people, their accounts at mail servers, and what opens them."""
+
+from accounts.models.audit import AuditEvent
+from accounts.models.connection_test import ConnectionTest
+from accounts.models.credential import ApiCredential, Credential
+from accounts.models.domain import MailDomain
+from accounts.models.mail_account import (
+    AccountState,
+    Identity,
+    IncomingProtocol,
+    LeaveOnServer,
+    MailAccount,
+    SecurityChoice,
+)
+from accounts.models.user import User
+
+__all__ = [
+    "AccountState",
+    "ApiCredential",
+    "AuditEvent",
+    "ConnectionTest",
+    "Credential",
+    "Identity",
+    "IncomingProtocol",
+    "LeaveOnServer",
+    "MailAccount",
+    "MailDomain",
+    "SecurityChoice",
+    "User",
+]

@@ -1,0 +1,191 @@
+"""What happens to people and accounts: every write goes through here, from pages, REST, panel and command line alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import credentials, signals
+from accounts.models import (
+    AccountState,
+    AuditEvent,
+    ConnectionTest,
+    Credential,
+    Identity,
+    MailAccount,
+    MailDomain,
+    User,
+)
+from webmail import dispatch
+
+DEFAULT_PORTS: Mapping[tuple[str, str], int] = {
+    ("imap", "tls"): 993,
+    ("imap", "starttls"): 143,
+    ("imap", "plain"): 143,
+    ("pop3", "tls"): 995,
+    ("pop3", "starttls"): 110,
+    ("pop3", "plain"): 110,
+    ("smtp", "tls"): 465,
+    ("smtp", "starttls"): 587,
+    ("smtp", "plain"): 25,
+}
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    """Everything about an account's servers except the secrets. Field names are those of `MailAccount`."""
+
+    address: str
+    incoming_protocol: str
+    incoming_host: str
+    incoming_port: int
+    incoming_security: str
+    incoming_username: str
+    outgoing_host: str = ""
+    outgoing_port: int | None = None
+    outgoing_security: str = "tls"
+    outgoing_username: str = ""
+    name: str = ""
+    display_name: str = ""  # the person's name in the first identity
+    leave_on_server: str = "keep"
+    leave_days: int = 14
+
+
+def request_connection_test(
+    *,
+    purpose: str,
+    settings: AccountSettings,
+    incoming_password: str,
+    outgoing_password: str = "",
+    user: User | None = None,
+    account: MailAccount | None = None,
+) -> ConnectionTest:
+    """Write down the wish to try these servers and wake a worker. The page polls the returned row."""
+    test = ConnectionTest(purpose=purpose, user=user, account=account, settings=asdict(settings))
+    credentials.seal_for_test(test, incoming=incoming_password, outgoing=outgoing_password)
+    with transaction.atomic():
+        test.save()
+        dispatch.wake("connections.test", test.pk)
+    return test
+
+
+def settings_of(account: MailAccount) -> AccountSettings:
+    """The settings of an account that exists, for a test of it."""
+    names = AccountSettings.__dataclass_fields__.keys() - {"display_name"}
+    return AccountSettings(**{name: getattr(account, name) for name in names})
+
+
+def settings_for_domain(domain: MailDomain, address: str) -> AccountSettings:
+    """The administrator's presets applied to an address."""
+    local, _, host = address.partition("@")
+    username = domain.username_format.format(address=address, local=local, domain=host)
+    return AccountSettings(
+        address=address,
+        incoming_protocol=domain.incoming_protocol,
+        incoming_host=domain.incoming_host,
+        incoming_port=domain.incoming_port,
+        incoming_security=domain.incoming_security,
+        incoming_username=username,
+        outgoing_host=domain.outgoing_host,
+        outgoing_port=domain.outgoing_port,
+        outgoing_security=domain.outgoing_security,
+        outgoing_username=username if domain.outgoing_host else "",
+    )
+
+
+@transaction.atomic
+def create_account(
+    user: User, settings: AccountSettings, *, incoming_password: str, outgoing_password: str = ""
+) -> MailAccount:
+    """A new account with its secrets and first identity; its first pass is asked for.
+
+    Raises `django.db.IntegrityError` when the user already has an account with this address.
+    """
+    fields = asdict(settings)
+    display_name = fields.pop("display_name")
+    fields["name"] = fields["name"] or settings.address
+    siblings = MailAccount.objects.filter(user=user)
+    position = siblings.count()
+    account = MailAccount.objects.create(user=user, position=position, color=position % 8, **fields)
+    credentials.store_secret(account, purpose=Credential.Purpose.INCOMING, value=incoming_password)
+    if outgoing_password and outgoing_password != incoming_password:
+        credentials.store_secret(account, purpose=Credential.Purpose.OUTGOING, value=outgoing_password)
+    signals.account_created.send(sender=MailAccount, account=account)
+    save_identity(Identity(account=account, name=display_name or user.name, email=settings.address, is_default=True))
+    record_event("account.connected", user=user, subject=account.address)
+    dispatch.wake("sync.account", account.pk)
+    return account
+
+
+@transaction.atomic
+def replace_password(account: MailAccount, *, incoming_password: str, outgoing_password: str = "") -> None:
+    """Store a password that a test has just shown to work, and let the account run again."""
+    credentials.store_secret(account, purpose=Credential.Purpose.INCOMING, value=incoming_password)
+    if outgoing_password and outgoing_password != incoming_password:
+        credentials.store_secret(account, purpose=Credential.Purpose.OUTGOING, value=outgoing_password)
+    else:
+        Credential.objects.filter(account=account, purpose=Credential.Purpose.OUTGOING).delete()
+    resume_account(account)
+
+
+def set_state(account: MailAccount, state: str, *, reason: str = "") -> None:
+    """Move the account to another condition; `state_since` tells since when. Safe to repeat."""
+    changed = MailAccount.objects.filter(pk=account.pk).exclude(state=state, state_reason=reason[:600])
+    since = {} if account.state == state else {"state_since": timezone.now()}
+    if changed.update(state=state, state_reason=reason[:600], **since):
+        account.state, account.state_reason = state, reason[:600]
+
+
+def pause_account(account: MailAccount) -> None:
+    """No pass, no delivery until `resume_account`. What waits stays."""
+    set_state(account, AccountState.PAUSED)
+
+
+def resume_account(account: MailAccount) -> None:
+    """Let a paused, failing or refused account run at once."""
+    set_state(account, AccountState.OK if account.last_sync_at else AccountState.NEW)
+    MailAccount.objects.filter(pk=account.pk).update(failures=0, next_sync_at=timezone.now())
+    dispatch.wake("sync.account", account.pk)
+
+
+@transaction.atomic
+def save_identity(identity: Identity) -> None:
+    """Save an identity; a default one takes that mark from the others of its account."""
+    if identity.is_default:
+        Identity.objects.filter(account_id=identity.account_id).exclude(pk=identity.pk).update(is_default=False)
+    identity.save()
+    signals.identity_changed.send(sender=Identity, identity=identity, destroyed=False)
+
+
+@transaction.atomic
+def delete_identity(identity: Identity) -> None:
+    """Delete an identity. Raises `ValueError` when it is the account's last one: an account that sends needs one."""
+    others = Identity.objects.filter(account_id=identity.account_id).exclude(pk=identity.pk)
+    if not others.exists():
+        raise ValueError("an account keeps at least one identity")
+    signals.identity_changed.send(sender=Identity, identity=identity, destroyed=True)
+    was_default = identity.is_default
+    identity.delete()
+    if was_default:
+        heir = others.first()
+        if heir is not None:
+            heir.is_default = True
+            save_identity(heir)
+
+
+def record_event(
+    action: str,
+    *,
+    user: User | None,
+    subject: str = "",
+    ip_address: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Write to the audit log. `detail` must hold no secrets and no message content."""
+    AuditEvent.objects.create(
+        action=action, user=user, subject=subject[:254], ip_address=ip_address, detail=detail or {}
+    )

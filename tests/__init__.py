@@ -1,0 +1,1 @@
+"""Tests of Pillarbox. The folders mirror the packages."""

@@ -1,0 +1,1 @@
+"""Tests of the protocol clients: bytes on loopback sockets, no Django."""

@@ -1,0 +1,1 @@
+"""Real servers the tests talk to, each a private instance on loopback. Nothing here knows pytest or Django."""

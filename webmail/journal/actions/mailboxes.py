@@ -1,0 +1,87 @@
+"""Making, renaming and deleting mailboxes."""
+
+from __future__ import annotations
+
+from accounts.models import MailAccount, User
+from webmail.journal.entries import append_action
+from webmail.journal.errors import ActionRefused
+from webmail.journal.models import Action
+from webmail.store import changes, emails, mailboxes
+from webmail.store.errors import MailboxNotEmpty
+from webmail.store.models import EmailMailbox, Mailbox, Role
+
+
+def create_mailbox(user: User, account_id: int, *, name: str, parent: Mailbox | None = None) -> Mailbox:
+    """A new mailbox, shown at once and made on the server. On POP3 accounts it is ours alone.
+
+    Raises `MailboxNameTaken`, `BadMailboxName`, `ActionRefused` when the tree would be too deep.
+    """
+    name = mailboxes.clean_name(name)
+    if _depth(parent) + 1 > mailboxes.MAX_DEPTH:
+        raise ActionRefused(f"Mailboxes can be nested {mailboxes.MAX_DEPTH} deep at most.")
+    is_local = _is_local(account_id)
+    source = Mailbox.Source.LOCAL if is_local else Mailbox.Source.REMOTE
+    with changes.recording(account_id):
+        mailbox = mailboxes.create_mailbox(account_id, name=name, parent=parent, source=source)
+        if not is_local:
+            append_action(account_id, Action.Kind.CREATE_MAILBOX, user=user, mailbox=mailbox)
+    return mailbox
+
+
+def rename_mailbox(user: User, mailbox: Mailbox, *, name: str, parent: Mailbox | None) -> None:
+    """Give a mailbox another name or parent; ids stay. Raises `MailboxNameTaken`, `BadMailboxName`, `ActionRefused`."""
+    if mailbox.role == Role.INBOX:
+        raise ActionRefused("Inbox cannot be renamed or moved.")
+    name = mailboxes.clean_name(name)
+    if parent is not None and (parent == mailbox or mailbox in _ancestors(parent)):
+        raise ActionRefused("A mailbox cannot be moved into itself.")
+    old = {"old_remote_name": mailbox.remote_name, "old_name": mailbox.name, "old_parent": mailbox.parent_id}
+    if (name, parent) == (mailbox.name, mailbox.parent):
+        return
+    with changes.recording(mailbox.account_id):
+        mailboxes.update_mailbox(mailbox, name=name, parent=parent)
+        if mailbox.source == Mailbox.Source.REMOTE:
+            append_action(mailbox.account_id, Action.Kind.RENAME_MAILBOX, user=user, mailbox=mailbox, arguments=old)
+
+
+def delete_mailbox(user: User, mailbox: Mailbox, *, remove_emails: bool) -> None:
+    """Delete a mailbox. Its Emails that are in no other mailbox are destroyed when `remove_emails`.
+
+    Raises `MailboxNotEmpty`, or `ActionRefused` for Inbox and for a mailbox with children.
+    """
+    if mailbox.role == Role.INBOX:
+        raise ActionRefused("Inbox cannot be deleted.")
+    if mailbox.children.exists():
+        raise ActionRefused(f"{mailbox.name} holds other mailboxes. Move or delete those first.")
+    inside = EmailMailbox.objects.filter(mailbox=mailbox)
+    if inside.exists() and not remove_emails:
+        raise MailboxNotEmpty(f"{mailbox.name} is not empty")
+    with changes.recording(mailbox.account_id) as record:
+        # The server drops them together with the mailbox; those that lie elsewhere too only lose this one.
+        email_ids = list(inside.values_list("email_id", flat=True))
+        emails.remove_from_mailbox(record, email_ids, mailbox.pk)
+        elsewhere = emails.memberships(email_ids)
+        emails.destroy_emails(record, [email_id for email_id in email_ids if email_id not in elsewhere])
+        remote_name = mailbox.remote_name
+        is_remote = mailbox.source == Mailbox.Source.REMOTE and bool(remote_name)
+        account_id = mailbox.account_id
+        mailboxes.delete_mailbox(mailbox)
+        if is_remote:
+            append_action(account_id, Action.Kind.DELETE_MAILBOX, user=user, arguments={"remote_name": remote_name})
+
+
+def _is_local(account_id: int) -> bool:
+    return MailAccount.objects.get(pk=account_id).is_pop3
+
+
+def _ancestors(mailbox: Mailbox) -> list[Mailbox]:
+    found = []
+    parent = mailbox.parent
+    while parent is not None and len(found) <= mailboxes.MAX_DEPTH:
+        found.append(parent)
+        parent = parent.parent
+    return found
+
+
+def _depth(mailbox: Mailbox | None) -> int:
+    return 0 if mailbox is None else 1 + len(_ancestors(mailbox))

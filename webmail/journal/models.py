@@ -1,0 +1,91 @@
+"""What a user did to mail, to be carried out on the server: idempotent, in order per account, visible while pending.
+
+    pending -> running -> done
+       ^          |-----> failed   (the rows were put back and the user is told)
+       |__________|                (a temporary refusal: next_try_at says when)
+
+A row is written in the transaction that changes the store (jmap S15). `running` without a live lease is taken up again:
+every step is safe to repeat.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.ids import PUBLIC_ID_LENGTH, new_public_id
+from accounts.models import MailAccount, User
+from webmail.store.models import Email, Mailbox
+
+
+class Action(models.Model):
+    """One act on one or many Emails, or on one mailbox."""
+
+    class Kind(models.TextChoices):
+        KEYWORDS = "keywords"  # arguments: {"add": [keyword], "remove": [keyword]}
+        MOVE = "move"  # arguments: {"target": mailbox id}; each ActionEmail has its source
+        COPY = "copy"  # arguments: {"target": mailbox id}
+        DESTROY = "destroy"  # each ActionEmail has its source
+        CREATE_MAILBOX = "create_mailbox"  # mailbox is the new row
+        RENAME_MAILBOX = "rename_mailbox"  # arguments: {"old_remote_name": …, "old_name": …, "old_parent": id | null}
+        DELETE_MAILBOX = "delete_mailbox"  # arguments: {"remote_name": …}
+        FILE_DRAFT = "file_draft"  # arguments: {"draft": id}: put its present content into the server's Drafts
+        REMOVE_DRAFT = "remove_draft"  # arguments: {"message_id": …}: take the filed copy away again
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    public_id = models.CharField(
+        max_length=PUBLIC_ID_LENGTH, unique=True, default=partial(new_public_id, "o"), editable=False
+    )
+    account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="actions", db_index=False)
+    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    kind = models.CharField(max_length=16, choices=Kind)
+    mailbox = models.ForeignKey(Mailbox, null=True, on_delete=models.CASCADE, related_name="+")
+    arguments = models.JSONField(default=dict)
+    status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
+    # How far a repeated run may skip, such as {"copied": {"12": [uidvalidity, uid]}} (sync Y68, Y71).
+    progress = models.JSONField(default=dict)
+    attempts = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField(default=timezone.now)
+    error = models.CharField(max_length=600, blank=True)  # for people; may quote the server
+    created_at = models.DateTimeField(default=timezone.now)
+    done_at = models.DateTimeField(null=True)
+
+    OPEN: ClassVar = (Status.PENDING, Status.RUNNING)
+
+    class Meta:
+        ordering = ["id"]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["account", "id"], condition=models.Q(status__in=["pending", "running"]), name="journal_open"
+            ),
+            models.Index(fields=["account", "-id"], name="journal_recent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.public_id}"
+
+
+class ActionEmail(models.Model):
+    """An Email an Action is about. While the Action is open, sync leaves its touched keywords and mailboxes alone."""
+
+    action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="emails", db_index=False)
+    email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="action_rows")
+    source = models.ForeignKey(Mailbox, null=True, on_delete=models.CASCADE, related_name="+", db_index=False)
+    # The keywords the act really changed, to put back on refusal: {"added": [...], "removed": [...]}
+    changed = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["action", "email", "source"], name="journal_email_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action_id}: {self.email_id}"

@@ -1,0 +1,1 @@
+"""Drafts and submissions: the way out, as rows."""

@@ -1,0 +1,10 @@
+"""Django application of this package."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class OutboxConfig(AppConfig):
+    name = "webmail.outbox"
+    label = "outbox"

@@ -1,0 +1,77 @@
+"""The part of the session that listens: IDLE (RFC 2177), one wait at a time, so that a caller stays in charge."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from webmail.protocols.errors import PermanentlyRefused
+from webmail.protocols.imap.channel import SMALL_ANSWER_BYTES, Channel
+from webmail.protocols.imap.response_codes import refusal
+
+if TYPE_CHECKING:
+    from webmail.protocols.imap.types import IdleEvent
+
+RENEW_AFTER_S: Final = 25 * 60  # RFC 2177: servers may hang up after 30 min; sync Y77: before 29
+MAX_EVENTS_PER_CALL: Final = 1_000
+
+
+class Idling(Channel):
+    """See the module."""
+
+    _idle_since = 0.0
+
+    def idle(self, *, timeout_s: float) -> list[IdleEvent]:
+        """What the server says within `timeout_s`, as soon as it says something; empty when the time is over.
+
+        IDLE stays open between calls and is renewed before servers hang up; `stop_idle` or any other command ends it.
+        Events that came earlier, with other commands, are handed out first (sync Y48). Raises `PermanentlyRefused`
+        with code CANNOT when the server does not offer IDLE, or the error of its refusal: poll then (Y77).
+        """
+        if not self.supports("IDLE"):
+            raise PermanentlyRefused("the server does not offer to announce new mail", code="CANNOT")
+        if self._events:
+            return self.take_events()
+        deadline = time.monotonic() + timeout_s
+        while not self._events:
+            self._keep_idling()
+            left = deadline - time.monotonic()
+            with self._guarded():
+                if left <= 0 or not self._wire.has_data(wait_s=min(left, RENEW_AFTER_S)):
+                    if time.monotonic() >= deadline:
+                        break
+                    continue
+                self._read_what_is_there()
+        return self.take_events()
+
+    def _keep_idling(self) -> None:
+        if self._idle_tag is not None and time.monotonic() - self._idle_since > RENEW_AFTER_S:
+            self.stop_idle()
+        if self._idle_tag is not None:
+            return
+        self._make_ready()
+        with self._guarded():
+            self._wire.begin(max_bytes=SMALL_ANSWER_BYTES)
+            tag = self._wire.start(b"IDLE")
+            while True:
+                response = self._wire.read_response()
+                if response.text.startswith(b"+"):
+                    break
+                tagged = self._wire.tagged(response, (tag,))
+                if tagged is not None:
+                    raise refusal("to announce new mail", tagged.raw_text)
+                self._note(response)
+            self._idle_tag = tag
+            self._idle_since = time.monotonic()
+
+    def _read_what_is_there(self) -> None:
+        self._wire.begin(max_bytes=SMALL_ANSWER_BYTES)
+        for _ in range(MAX_EVENTS_PER_CALL):
+            response = self._wire.read_response()
+            tags = (self._idle_tag,) if self._idle_tag is not None else ()
+            if self._wire.tagged(response, tags) is not None:
+                self._idle_tag = None  # the server ended it by itself
+                return
+            self._note(response)
+            if not self._wire.has_data(wait_s=0):
+                return

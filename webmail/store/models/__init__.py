@@ -1,0 +1,28 @@
+"""The tables of the store. The invariants in the comments are checked by `store.consistency`."""
+
+from webmail.store.models.blob import Blob, BlobLink
+from webmail.store.models.email import Email, EmailKeyword, EmailMailbox, Placement
+from webmail.store.models.mailbox import Mailbox, Role
+from webmail.store.models.operations import Heartbeat, Lease
+from webmail.store.models.search import SearchDocument
+from webmail.store.models.state import ChangeClock, Tombstone, TypeState
+from webmail.store.models.thread import Thread, ThreadRef
+
+__all__ = [
+    "Blob",
+    "BlobLink",
+    "ChangeClock",
+    "Email",
+    "EmailKeyword",
+    "EmailMailbox",
+    "Heartbeat",
+    "Lease",
+    "Mailbox",
+    "Placement",
+    "Role",
+    "SearchDocument",
+    "Thread",
+    "ThreadRef",
+    "Tombstone",
+    "TypeState",
+]

@@ -1,0 +1,320 @@
+"""Single Emails and rows of lists."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.http import Http404
+
+from accounts.models import User
+from webmail.store.models import Email, EmailKeyword, EmailMailbox, Mailbox, Thread
+from webmail.store.sql import chunks, to_column
+
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 500
+
+
+def get_email_for(user: User, public_id: str) -> Email:
+    """Raises Http404 when it is not the user's."""
+    emails = Email.objects.filter(account__user=user, public_id=public_id)
+    email = emails.select_related("account", "blob", "thread").first()
+    if email is None:
+        raise Http404("no such message")
+    return email
+
+
+def get_emails_for(user: User, public_ids: Iterable[str]) -> list[Email]:
+    """Those of the ids that are the user's, in no particular order; others are silently left out."""
+    return [
+        email
+        for chunk in chunks(dict.fromkeys(public_ids))
+        for email in Email.objects.filter(account__user=user, public_id__in=chunk).select_related("account")
+    ]
+
+
+def get_thread_for(user: User, public_id: str) -> Thread:
+    """Raises Http404 when it is not the user's."""
+    thread = Thread.objects.filter(account__user=user, public_id=public_id).select_related("account").first()
+    if thread is None:
+        raise Http404("no such conversation")
+    return thread
+
+
+def emails_of_threads(user: User, public_ids: Iterable[str], *, within: Sequence[Mailbox] | None = None) -> list[Email]:
+    """All Emails of these threads, only those in the given mailboxes when `within` is set: what an act on a row means."""
+    found: list[Email] = []
+    for chunk in chunks(dict.fromkeys(public_ids)):
+        emails = Email.objects.filter(account__user=user, thread__public_id__in=chunk)
+        if within is not None:
+            emails = emails.filter(mailbox_rows__mailbox__in=within)
+        found += emails.select_related("account").distinct()
+    return found
+
+
+def emails_in_thread(thread: Thread) -> list[Email]:
+    """A conversation, oldest first, without Emails that are in no mailbox."""
+    emails = Email.objects.filter(thread=thread, mailbox_rows__isnull=False)
+    return list(emails.select_related("account", "blob").distinct().order_by("received_at", "id"))
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in a list ordered by date, newest first: after this row."""
+
+    received_at: datetime
+    email_id: int
+
+
+@dataclass(frozen=True)
+class RowKey:
+    """A row of a list before its content is read."""
+
+    received_at: datetime
+    email_id: int
+    thread_id: int
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor(self.received_at, self.email_id)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Row keys of one page, and whether there is more behind the last."""
+
+    rows: list[RowKey]
+    has_more: bool
+
+    @property
+    def next_cursor(self) -> Cursor | None:
+        return self.rows[-1].cursor if self.has_more else None
+
+
+def list_mailboxes(
+    mailboxes: Sequence[Mailbox],
+    *,
+    threaded: bool,
+    after: Cursor | None = None,
+    limit: int = PAGE_SIZE,
+    unread_only: bool = False,
+) -> Page:
+    """One page of one or several mailboxes together, newest first.
+
+    Threaded: a conversation is one row, at the place of its newest Email in the mailbox. One walk along one index for each
+    mailbox, then a merge: the cost goes with the page, not with the mailbox.
+    """
+    wanted = limit + 1
+    walks = [
+        _walk(mailbox.pk, threaded=threaded, after=after, limit=wanted, unread_only=unread_only)
+        for mailbox in mailboxes
+    ]
+    rows: list[RowKey] = []
+    seen: set[int] = set()
+    for row in heapq.merge(*walks, key=lambda row: (row.received_at, row.email_id), reverse=True):
+        # The same conversation may be in two of the mailboxes; its newest row stands.
+        key = row.thread_id if threaded else row.email_id
+        if key not in seen:
+            seen.add(key)
+            rows.append(row)
+        if len(rows) == wanted:
+            break
+    return Page(rows[:limit], len(rows) > limit)
+
+
+def _walk(mailbox_id: int, *, threaded: bool, after: Cursor | None, limit: int, unread_only: bool) -> list[RowKey]:
+    conditions = ["row.mailbox_id = %s"]
+    values: list[object] = [mailbox_id]
+    if after is not None:
+        conditions.append("(row.received_at, row.email_id) < (%s, %s)")
+        values += [to_column(after.received_at), after.email_id]
+    if unread_only:
+        conditions.append("EXISTS (SELECT 1 FROM store_email e WHERE e.id = row.email_id AND e.is_unread)")
+    if threaded:
+        newer_unread = (
+            " AND EXISTS (SELECT 1 FROM store_email e WHERE e.id = newer.email_id AND e.is_unread)"
+            if unread_only
+            else ""
+        )
+        conditions.append(
+            "NOT EXISTS (SELECT 1 FROM store_emailmailbox newer WHERE newer.thread_id = row.thread_id"
+            " AND newer.mailbox_id = row.mailbox_id"
+            " AND (newer.received_at, newer.email_id) > (row.received_at, row.email_id)" + newer_unread + ")"
+        )
+    # Only placeholders carry values; the conditions are the constants above.
+    statement = (
+        "SELECT row.received_at, row.email_id, row.thread_id FROM store_emailmailbox row "  # noqa: S608
+        f"WHERE {' AND '.join(conditions)} ORDER BY row.received_at DESC, row.email_id DESC LIMIT %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*values, limit])
+        return [
+            RowKey(_to_datetime(received), email_id, thread_id) for received, email_id, thread_id in cursor.fetchall()
+        ]
+
+
+def _to_datetime(value: datetime | str) -> datetime:
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return value
+
+
+@dataclass(frozen=True)
+class ListRow:
+    """A message or a conversation as a list shows it. `email` is the newest one in the list's mailboxes."""
+
+    email: Email
+    keywords: frozenset[str]  # of the Email, or of any Email of the conversation for $flagged
+    is_unread: bool  # any Email of the conversation
+    count: int  # Emails in the conversation, 1 when not threaded
+    people: tuple[tuple[str, str], ...]  # (name, address) of the senders, oldest first, each once
+    mailbox_ids: frozenset[int]  # of the Email
+    has_attachment: bool
+
+
+_ROW_COLUMNS = (
+    "id", "public_id", "account_id", "thread_id", "subject", "addresses", "preview", "received_at", "has_attachment",
+    "is_unread", "is_indexed", "size_bytes", "blob_id", "updated_modseq", "thread__public_id",
+)  # fmt: skip
+
+
+def read_rows(rows: Sequence[RowKey], *, threaded: bool) -> list[ListRow]:
+    """The content of list rows: four queries for a page, in the order of the keys."""
+    ids = [row.email_id for row in rows]
+    emails = {
+        email.pk: email for email in Email.objects.filter(pk__in=ids).select_related("thread").only(*_ROW_COLUMNS)
+    }
+    keywords = _keywords(ids)
+    mailbox_ids = _mailbox_ids(ids)
+    threads = _thread_summaries({row.thread_id for row in rows}) if threaded else {}
+    result = []
+    for row in rows:
+        email = emails.get(row.email_id)
+        if email is None:  # destroyed since the keys were read
+            continue
+        own = keywords[row.email_id]
+        summary = threads.get(row.thread_id) or _Summary.of(email, is_flagged="$flagged" in own)
+        shown = own | {"$flagged"} if summary.is_flagged else own - {"$flagged"}
+        result.append(
+            ListRow(
+                email=email,
+                keywords=frozenset(shown),
+                is_unread=summary.is_unread,
+                count=summary.count,
+                people=tuple(summary.people),
+                mailbox_ids=frozenset(mailbox_ids[row.email_id]),
+                has_attachment=summary.has_attachment,
+            )
+        )
+    return result
+
+
+@dataclass
+class _Summary:
+    count: int = 0
+    is_unread: bool = False
+    is_flagged: bool = False
+    has_attachment: bool = False
+    people: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, email: Email, *, is_flagged: bool) -> _Summary:
+        summary = cls()
+        summary.add(email.is_unread, email.has_attachment, email.addresses)
+        summary.is_flagged = is_flagged
+        return summary
+
+    def add(self, is_unread: bool, has_attachment: bool, addresses: dict[str, list[list[str]]]) -> None:  # noqa: FBT001
+        self.count += 1
+        self.is_unread |= is_unread
+        self.has_attachment |= has_attachment
+        for name, address in addresses.get("from", ())[:1]:
+            if all(address != known for _, known in self.people):
+                self.people.append((name, address))
+
+
+def _thread_summaries(thread_ids: Collection[int]) -> dict[int, _Summary]:
+    summaries: dict[int, _Summary] = defaultdict(_Summary)
+    rows = (
+        Email.objects.filter(thread_id__in=thread_ids, mailbox_rows__isnull=False)
+        .distinct()
+        .order_by("received_at", "id")
+        .values_list("id", "thread_id", "is_unread", "has_attachment", "addresses", "received_at")
+    )
+    of_thread = {}
+    for email_id, thread_id, is_unread, has_attachment, addresses, _ in rows:
+        summaries[thread_id].add(is_unread, has_attachment, addresses)
+        of_thread[email_id] = thread_id
+    flagged = EmailKeyword.objects.filter(keyword="$flagged", email__thread_id__in=thread_ids)
+    for email_id in flagged.values_list("email_id", flat=True):
+        if email_id in of_thread:
+            summaries[of_thread[email_id]].is_flagged = True
+    return summaries
+
+
+def _keywords(email_ids: Sequence[int]) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {email_id: set() for email_id in email_ids}
+    for email_id, keyword in EmailKeyword.objects.filter(email_id__in=email_ids).values_list("email_id", "keyword"):
+        found[email_id].add(keyword)
+    return found
+
+
+def _mailbox_ids(email_ids: Sequence[int]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = defaultdict(set)
+    for email_id, mailbox_id in EmailMailbox.objects.filter(email_id__in=email_ids).values_list(
+        "email_id", "mailbox_id"
+    ):
+        found[email_id].add(mailbox_id)
+    return found
+
+
+def list_query(emails: QuerySet[Email], *, threaded: bool, after: Cursor | None = None, limit: int = PAGE_SIZE) -> Page:
+    """One page of an arbitrary selection (search, starred, unread), newest first; threaded: one row a conversation."""
+    rows: list[RowKey] = []
+    seen: set[int] = set()
+    cursor = after
+    while True:
+        found = _block(emails, cursor, limit=max(limit + 1, 100))
+        for row in found:
+            if not threaded or row.thread_id not in seen:
+                seen.add(row.thread_id)
+                rows.append(row)
+            if len(rows) > limit:
+                return Page(rows[:limit], has_more=True)
+        if len(found) < max(limit + 1, 100):
+            return Page(rows, has_more=False)
+        cursor = found[-1].cursor
+
+
+def _block(emails: QuerySet[Email], after: Cursor | None, *, limit: int) -> list[RowKey]:
+    if after is not None:
+        emails = emails.filter(
+            Q(received_at__lt=after.received_at) | Q(received_at=after.received_at, id__lt=after.email_id)
+        )
+    rows = emails.order_by("-received_at", "-id").values_list("received_at", "id", "thread_id")[:limit]
+    return [RowKey(*row) for row in rows]
+
+
+def starred_emails(user: User) -> QuerySet[Email]:
+    """Emails with $flagged in any mailbox but Trash and Junk."""
+    return visible_emails(user).filter(keyword_rows__keyword="$flagged")
+
+
+def unread_emails(user: User) -> QuerySet[Email]:
+    """Unread Emails in any mailbox but Trash and Junk."""
+    return visible_emails(user).filter(is_unread=True)
+
+
+def visible_emails(user: User) -> QuerySet[Email]:
+    """The user's Emails that are in at least one mailbox other than Trash and Junk."""
+    return Email.objects.filter(
+        account__user=user,
+        pk__in=EmailMailbox.objects.filter(mailbox__account__user=user)
+        .exclude(mailbox__role__in=("trash", "junk"))
+        .values("email_id"),
+    )

@@ -1,0 +1,1 @@
+"""Finding mail: the index and the query language."""

@@ -1,0 +1,1 @@
+"""Celery tasks, the schedule and the long-lived processes."""
