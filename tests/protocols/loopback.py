@@ -1,11 +1,11 @@
 """A server of a few lines on a free loopback port: each connection runs a script in a thread of its own."""
 
+import contextlib
 import ipaddress
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from tests.servers.certificates import Certificate
 from webmail.protocols.transport import Connection, Endpoint, Security, open_connection
@@ -70,6 +70,8 @@ class Peer:
         self._sock.close()
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)  # wakes a thread that reads; closing alone does not
         self._sock.close()
 
 
@@ -133,7 +135,7 @@ class LoopbackServer:
             raise self._errors[0]
 
 
-@contextmanager
+@contextlib.contextmanager
 def serving(script: Callable[[Peer], None]) -> Iterator[LoopbackServer]:
     """A server that runs `script` for every connection, for the length of the block."""
     server = LoopbackServer(script)

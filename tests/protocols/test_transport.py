@@ -1,8 +1,10 @@
+import contextlib
 import ipaddress
 import socket
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,19 +43,72 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
 
 # Addresses ----------------------------------------------------------------------------------------------------
 
-LOCAL_ADDRESSES = """
-    127.0.0.1 127.255.255.254 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 172.16.0.1 172.31.255.255 192.168.0.1
-    169.254.1.1 169.254.169.254 100.64.0.1 100.127.255.255 192.0.0.1 192.0.0.9 192.0.2.1 198.18.0.1 198.51.100.1
-    203.0.113.1 224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255
-    :: ::1 fc00::1 fd12:3456::1 fe80::1 fe80::1%lo fec0::1 ff02::1 ff0e::1 100::1 2001:db8::1 3fff::1 5f00::1
-    ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:7f00:1 ::127.0.0.1 ::ffff:0:127.0.0.1
-    64:ff9b::127.0.0.1 64:ff9b::a00:1 64:ff9b:1::7f00:1 2002:7f00:1:: 2002:a00:1::1 2001:0:4136:e378:8000:63bf:3fff:fdd2
-""".split()
+LOCAL_ADDRESSES = [
+    "127.0.0.1",
+    "127.255.255.254",
+    "0.0.0.0",
+    "0.1.2.3",
+    "10.0.0.1",
+    "10.255.255.255",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.168.0.1",
+    "169.254.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "100.127.255.255",
+    "192.0.0.1",
+    "192.0.0.9",
+    "192.0.2.1",
+    "198.18.0.1",
+    "198.51.100.1",
+    "203.0.113.1",
+    "224.0.0.1",
+    "239.255.255.255",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "fc00::1",
+    "fd12:3456::1",
+    "fe80::1",
+    "fe80::1%lo",
+    "fec0::1",
+    "ff02::1",
+    "ff0e::1",
+    "100::1",
+    "2001:db8::1",
+    "3fff::1",
+    "5f00::1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "::ffff:7f00:1",
+    "::127.0.0.1",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b::127.0.0.1",
+    "64:ff9b::a00:1",
+    "64:ff9b:1::7f00:1",
+    "2002:7f00:1::",
+    "2002:a00:1::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+]
 
-PUBLIC_ADDRESSES = """
-    1.1.1.1 8.8.8.8 93.184.216.34 100.63.255.255 100.128.0.1 172.15.0.1 172.32.0.1 198.20.0.1 223.255.255.254
-    2606:4700::1111 2a00:1450:4001::5e ::ffff:8.8.8.8 64:ff9b::808:808 2002:808:808::1
-""".split()
+PUBLIC_ADDRESSES = [
+    "1.1.1.1",
+    "8.8.8.8",
+    "93.184.216.34",
+    "100.63.255.255",
+    "100.128.0.1",
+    "172.15.0.1",
+    "172.32.0.1",
+    "198.20.0.1",
+    "223.255.255.254",
+    "2606:4700::1111",
+    "2a00:1450:4001::5e",
+    "::ffff:8.8.8.8",
+    "64:ff9b::808:808",
+    "2002:808:808::1",
+]
 
 
 @pytest.mark.req("R26")
@@ -86,15 +141,46 @@ def test_the_administrator_may_list_networks(address: str, network: str, is_in: 
 
 
 # What the system's resolver makes of each spelling is its affair: the address it finds is what is judged.
-NUMERIC_SPELLINGS = """
-    127.0.0.1 127.1 127.0.1 2130706433 0x7f000001 0x7f.0x0.0x0.0x1 0177.0.0.1 017700000001 0177.0.0.01 127.0.0.001 0 0x0
-    0.0.0.0 10.1 167772161 0xa9fea9fe 2852039166 0251.0376.0251.0376 ::1 ::ffff:127.0.0.1 0:0:0:0:0:ffff:7f00:1 ::
-    fe80::1 [::1] [::ffff:127.0.0.1] localhost LOCALHOST
-""".split()
-NAMES = """
-    127.0.0.1.nip.io 127-0-0-1.sslip.io 169.254.169.254.nip.io metadata.google.internal localtest.me localhost.
-    127.0.0.1. localhost.localdomain ip6-localhost
-""".split()
+NUMERIC_SPELLINGS = [
+    "127.0.0.1",
+    "127.1",
+    "127.0.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.0x0.0x0.0x1",
+    "0177.0.0.1",
+    "017700000001",
+    "0177.0.0.01",
+    "127.0.0.001",
+    "0",
+    "0x0",
+    "0.0.0.0",
+    "10.1",
+    "167772161",
+    "0xa9fea9fe",
+    "2852039166",
+    "0251.0376.0251.0376",
+    "::1",
+    "::ffff:127.0.0.1",
+    "0:0:0:0:0:ffff:7f00:1",
+    "::",
+    "fe80::1",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "localhost",
+    "LOCALHOST",
+]
+NAMES = [
+    "127.0.0.1.nip.io",
+    "127-0-0-1.sslip.io",
+    "169.254.169.254.nip.io",
+    "metadata.google.internal",
+    "localtest.me",
+    "localhost.",
+    "127.0.0.1.",
+    "localhost.localdomain",
+    "ip6-localhost",
+]
 
 
 @pytest.mark.req("R27")
@@ -256,10 +342,8 @@ def test_bytes_before_starttls_end_the_connection(authority: CertificateAuthorit
 
     def script(peer: Peer) -> None:
         peer.send(b"220 go ahead\r\n250 injected\r\n")
-        try:
+        with contextlib.suppress(ssl.SSLError):
             peer.start_tls(certificate)
-        except ssl.SSLError:
-            pass
 
     with serving(script) as server:
         connection = server.connect(Security.STARTTLS, ca_file=authority.ca_file)
@@ -339,8 +423,7 @@ def test_endless_lines_end_the_session() -> None:
     with serving(lambda peer: peer.flood(b"* 1 FETCH\r\n" * 1000)) as server:
         connection = server.connect()
         with pytest.raises(ServerMisbehaved), connection.limits(seconds=20, max_bytes=1_000_000):
-            while True:
-                connection.read_line()
+            deque(iter(connection.read_line, b""), maxlen=0)
         assert connection.bytes_read <= 1_000_000 + READ_CHUNK_BYTES
 
 

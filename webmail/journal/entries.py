@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import MailAccount, User
@@ -88,29 +88,45 @@ def mark_failed(action: Action, *, error: str) -> None:
     action.status = Action.Status.FAILED
 
 
-def pending_keywords(account_id: int) -> dict[int, frozenset[str]]:
-    """The keywords of each Email that open Actions touch: sync leaves exactly those alone (sync Y60, Y64)."""
-    rows = ActionEmail.objects.filter(
-        action__account_id=account_id, action__status__in=Action.OPEN, action__kind=Action.Kind.KEYWORDS
-    ).values_list("email_id", "changed")
+def pending_keywords(account_id: int, *, since: datetime | None = None) -> dict[int, frozenset[str]]:
+    """The keywords of each Email that open Actions touch: sync leaves exactly those alone (sync Y60, Y64).
+
+    `since`: when sync began to ask the server. What was carried out after that may not be in the answer yet, so Actions
+    done since then count as open.
+    """
+    rows = _pending(account_id, (Action.Kind.KEYWORDS,), since).values_list("email_id", "changed")
     found: dict[int, set[str]] = defaultdict(set)
     for email_id, changed in rows:
         found[email_id] |= {*changed.get("added", ()), *changed.get("removed", ())}
     return {email_id: frozenset(keywords) for email_id, keywords in found.items()}
 
 
-def pending_removals(account_id: int) -> dict[int, set[int]]:
-    """The mailboxes that open moves and deletions take each Email out of: sync does not put it back there."""
-    rows = ActionEmail.objects.filter(
-        action__account_id=account_id,
-        action__status__in=Action.OPEN,
-        action__kind__in=(Action.Kind.MOVE, Action.Kind.DESTROY),
-        source__isnull=False,
-    ).values_list("email_id", "source_id")
+def pending_removals(account_id: int, *, since: datetime | None = None) -> dict[int, set[int]]:
+    """The mailboxes that open moves and deletions take each Email out of: sync does not put it back there.
+
+    `since` as in `pending_keywords`.
+    """
+    rows = _pending(account_id, (Action.Kind.MOVE, Action.Kind.DESTROY), since).filter(source__isnull=False)
     found: dict[int, set[int]] = defaultdict(set)
-    for email_id, source_id in rows:
+    for email_id, source_id in rows.values_list("email_id", "source_id"):
         found[email_id].add(source_id)
     return dict(found)
+
+
+def pending_arrivals(account_id: int, *, since: datetime | None = None) -> dict[int, set[int]]:
+    """The mailboxes that open moves and copies put each Email into: sync does not miss it there yet."""
+    rows = _pending(account_id, (Action.Kind.MOVE, Action.Kind.COPY), since)
+    found: dict[int, set[int]] = defaultdict(set)
+    for email_id, target_id in rows.values_list("email_id", "action__mailbox_id"):
+        found[email_id].add(target_id)
+    return dict(found)
+
+
+def _pending(account_id: int, kinds: Sequence[str], since: datetime | None) -> QuerySet[ActionEmail]:
+    unfinished = Q(action__status__in=Action.OPEN)
+    if since is not None:
+        unfinished |= Q(action__done_at__gte=since)
+    return ActionEmail.objects.filter(unfinished, action__account_id=account_id, action__kind__in=kinds)
 
 
 def held_emails(email_ids: Iterable[int]) -> set[int]:

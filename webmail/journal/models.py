@@ -32,8 +32,6 @@ class Action(models.Model):
         CREATE_MAILBOX = "create_mailbox"  # mailbox is the new row
         RENAME_MAILBOX = "rename_mailbox"  # arguments: {"old_remote_name": …, "old_name": …, "old_parent": id | null}
         DELETE_MAILBOX = "delete_mailbox"  # arguments: {"remote_name": …}
-        FILE_DRAFT = "file_draft"  # arguments: {"draft": id}: put its present content into the server's Drafts
-        REMOVE_DRAFT = "remove_draft"  # arguments: {"message_id": …}: take the filed copy away again
 
     class Status(models.TextChoices):
         PENDING = "pending"

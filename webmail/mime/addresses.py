@@ -56,21 +56,26 @@ class _Pending:
     """The address being read."""
 
     pieces: list[str] = field(default_factory=list)
+    # What follows the angle brackets: the name of the next address if its comma is missing.
+    tail: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     angle: str | None = None
     bare: str | None = None
     has_colon: bool = False
 
+    def add(self, piece: str) -> None:
+        (self.pieces if self.angle is None else self.tail).append(piece)
+
     def take(self) -> Address | None:
         if not self.pieces and not self.comments and self.angle is None and self.bare is None:
             return None
-        phrase = " ".join("".join(self.pieces).split())
+        phrase = " ".join("".join(self.pieces).split()) or " ".join("".join(self.tail).split())
         email = self.angle if self.angle is not None else self.bare
         if email is None:
             phrase, email = _split_bare(phrase)
         comment = " ".join(self.comments)
         self.pieces, self.comments, self.angle, self.bare = [], [], None, None
-        self.has_colon = False
+        self.tail, self.has_colon = [], False
         name = decode_text(phrase) or decode_text(comment)
         email = clean_text(email)
         return Address(name, email) if email or name else None
@@ -112,7 +117,7 @@ class _Reader:
             if token.lastgroup == "mark":
                 self.read_mark(token.group())
             else:
-                self.pending.pieces.append(token.group())
+                self.pending.add(token.group())
         self.end_address()
         self.end_group()
         return tuple(self.groups)
@@ -149,7 +154,7 @@ class _Reader:
             self.pending.bare = f'"{content}"{rest.group()}'
             return
         content = _UNQUOTE.sub(r"\1", content) if "\\" in content else content
-        self.pending.pieces.append(f" {content} ")
+        self.pending.add(f" {content} ")
 
     def read_comment(self) -> None:
         if "(" in self.unclosed:
@@ -189,15 +194,17 @@ class _Reader:
         if content[:7].lower() == "mailto:":
             content = content[7:]
         if self.pending.angle:
-            # `Name <a@b> <c@d>`: the comma is missing.
+            # `Ann <a@b> Bob <c@d>`: the comma is missing.
+            name, self.pending.tail = self.pending.tail, []
             self.end_address()
+            self.pending.pieces = name
         self.pending.angle = content
 
     def read_colon(self) -> None:
         pending = self.pending
         if pending.has_colon or pending.angle is not None:
             # Joining the pieces at each colon would be quadratic.
-            pending.pieces.append(":")
+            pending.add(":")
             return
         phrase = "".join(pending.pieces)
         if self.group is None and "@" not in phrase and phrase.strip().lower() not in ("", "mailto"):

@@ -41,7 +41,6 @@ __all__ = [
 _MAX_7BIT_LINE: Final = 78
 # From this share of non-ASCII bytes on, base64 is shorter than quoted-printable.
 _BASE64_FROM: Final = 0.2
-_BASE64_LINE_BYTES: Final = 57
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _BARE_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
@@ -220,7 +219,7 @@ def _is_7bit(raw: bytes, *, max_line: int) -> bool:
 
 
 def _base64(raw: bytes) -> bytes:
-    return base64.encodebytes(raw).replace(b"\n", b"\r\n").removesuffix(b"\r\n")
+    return base64.encodebytes(raw).replace(b"\n", b"\r\n")
 
 
 def _encoding_field(encoding: str) -> bytes:

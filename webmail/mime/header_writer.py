@@ -38,7 +38,7 @@ _EMAIL: Final = re.compile(
 _Q_PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 
 
-class BadHeaderValue(ValueError):  # noqa: N818 - named by cause, like the errors of the other layers
+class BadHeaderValue(ValueError):
     """A value that no header can carry: the user must change it. The message names the field, never the value."""
 
 

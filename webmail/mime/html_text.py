@@ -89,12 +89,17 @@ class _Writer:
         line = line.rstrip() if self.pre_depth else " ".join(line.split())
         self.current = []
         if line or is_forced:
-            depth = min(self.quote_depth, _MAX_QUOTE_DEPTH)
-            self.lines.append((">" * depth + " " + line) if depth else line)
+            marks = ">" * min(self.quote_depth, _MAX_QUOTE_DEPTH)
+            self.lines.append(f"{marks} {line}" if marks and line else marks + line)
 
-    def end_paragraph(self) -> None:
+    def end_paragraph(self, *, closes_quote: bool = False) -> None:
         self.end_line()
-        if self.lines and self.lines[-1].strip("> "):
+        if closes_quote:
+            self.quote_depth = max(0, self.quote_depth - 1)
+        if self.lines and not self.lines[-1].strip(">"):
+            # The blank line between two paragraphs belongs to the outer one.
+            self.lines[-1] = min(self.lines[-1], ">" * self.quote_depth)
+        elif self.lines:
             self.end_line(is_forced=True)
 
     def start_tag(self, name: str, attributes: str) -> None:
@@ -119,10 +124,8 @@ class _Writer:
 
     def end_tag(self, name: str) -> None:
         if name in _PARAGRAPHS:
-            self.end_paragraph()
-            if name == "blockquote":
-                self.quote_depth = max(0, self.quote_depth - 1)
-            elif name == "pre":
+            self.end_paragraph(closes_quote=name == "blockquote")
+            if name == "pre":
                 self.pre_depth = max(0, self.pre_depth - 1)
         elif name in _LINES:
             self.end_line()
@@ -131,6 +134,8 @@ class _Writer:
 
     def result(self) -> str:
         self.end_line()
+        while self.lines and not self.lines[-1].strip("> "):
+            self.lines.pop()
         text = "\n".join(self.lines).strip("\n")
         if not text.strip():
             # A mail made of one picture says in its alt text what it wants.

@@ -22,6 +22,13 @@ _SEPARATOR = re.compile(r"[-_=*~#+. ]{3,}")
 _FORWARD = re.compile(
     r"-{2,}\s*+(?:original message|forwarded message|ursprüngliche nachricht)\s*+-{2,}", re.IGNORECASE
 )
+# The header that Outlook and its kin put above the message they answer, instead of marking it.
+_QUOTED_FROM = re.compile(r"\*?(?:From|Von|De|Da|Van|Från|Fra|Od|От)\s?:\*? .{0,300}", re.IGNORECASE)
+_QUOTED_NEXT = re.compile(
+    r"\*?(?:To|Sent|Date|Cc|Subject|An|Gesendet|Datum|Betreff|À|Envoyé|Objet|Para|Enviado|A|Inviato|Aan|"
+    r"Verzonden|Till|Skickat|Til|Sendt|Do|Komu|Odesláno|Кому|Отправлено)\s?:",
+    re.IGNORECASE,
+)
 # A source line longer than this is no attribution and need not be looked at as one.
 _MAX_ATTRIBUTION_CHARS = 300
 
@@ -54,33 +61,44 @@ def preview_of_text(text: str) -> str:
 
 
 def _new_lines(text: str) -> list[str]:
-    """The lines in front of the signature that are no quotation, attribution or rule."""
+    """The lines in front of signature and answered message that are no quotation, attribution or rule."""
     kept: list[str] = []
     size = 0
-    for line in text.splitlines():
-        if line.rstrip() == "--" and kept:
+    lines = [stripped for line in text.splitlines() if (stripped := line.strip())]
+    for index, line in enumerate(lines):
+        if kept and (line == "--" or _starts_answered(lines, index)):
             break
-        stripped = line.strip()
-        if stripped.startswith(">"):
+        if line.startswith(">"):
             _drop_attribution(kept)
-            continue
-        if not stripped or (len(stripped) < 200 and (_SEPARATOR.fullmatch(stripped) or _FORWARD.fullmatch(stripped))):
-            continue
-        kept.append(stripped)
-        size += len(stripped)
-        if size > 8 * MAX_PREVIEW_CHARS:
-            break
+        elif len(line) >= 200 or not (_SEPARATOR.fullmatch(line) or _FORWARD.fullmatch(line)):
+            kept.append(line)
+            size += len(line)
+            if size > 8 * MAX_PREVIEW_CHARS:
+                break
     return kept
+
+
+def _starts_answered(lines: list[str], index: int) -> bool:
+    line = lines[index]
+    if len(line) > _MAX_ATTRIBUTION_CHARS:
+        return False
+    if _FORWARD.fullmatch(line):
+        return True
+    return bool(_QUOTED_FROM.fullmatch(line)) and any(
+        _QUOTED_NEXT.match(later) for later in lines[index + 1 : index + 3]
+    )
 
 
 def _drop_attribution(kept: list[str]) -> None:
     """Takes `On Monday, Anna wrote:` off the end, one line or two."""
     if not kept or not kept[-1].endswith(_ATTRIBUTION_ENDS) or len(kept[-1]) > _MAX_ATTRIBUTION_CHARS:
         return
-    if kept[-1].startswith(_REFERENCE_LINES) or "@" in kept[-1]:
+    if kept[-1].startswith(_REFERENCE_LINES):
         kept.pop()
     elif len(kept) > 1 and kept[-2].startswith(_REFERENCE_LINES) and len(kept[-2]) <= _MAX_ATTRIBUTION_CHARS:
         del kept[-2:]
+    elif "@" in kept[-1]:
+        kept.pop()
 
 
 def _collapse(lines: list[str]) -> str:

@@ -76,6 +76,22 @@ class DraftAttachment(models.Model):
         return self.name
 
 
+class FiledDraft(models.Model):
+    """A copy of a draft that lies in the account's Drafts mailbox. When its draft is gone, so should it be."""
+
+    account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="+")
+    draft = models.ForeignKey(Draft, null=True, on_delete=models.SET_NULL, related_name="filed")
+    message_id = models.CharField(max_length=998)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "message_id"], name="outbox_one_filed_copy"),
+        ]
+
+    def __str__(self) -> str:
+        return self.message_id
+
+
 class Phase(models.TextChoices):
     """Where a submission stands; see the module's drawing."""
 

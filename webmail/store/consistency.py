@@ -81,7 +81,9 @@ def _threads(account_id: int) -> Iterator[str]:
 def _places(account_id: int) -> Iterator[str]:
     """An Email without placement and membership is an orphan in waiting or held by a journal entry; a placement that is
     alive in a visible mailbox belongs to the account."""
-    foreign = Placement.objects.filter(mailbox__account_id=account_id).exclude(email__account_id=account_id)
+    foreign = Placement.objects.filter(mailbox__account_id=account_id, email__isnull=False).exclude(
+        email__account_id=account_id
+    )
     for row in foreign[:20]:
         yield f"placement {row} belongs to an Email of another account"
     half = Placement.objects.filter(mailbox__account_id=account_id).filter(

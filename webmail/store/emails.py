@@ -130,6 +130,7 @@ def destroy_emails(record: changes.Record, email_ids: Iterable[int]) -> int:
         in_mailboxes = _mailbox_public_ids(ids)
         with counters.kept(record, (row[3] for row in rows)):
             index.remove(ids)
+            Placement.objects.filter(email_id__in=ids).exclude(uidl="").update(email=None)
             for model in (EmailKeyword, EmailMailbox, Placement, SearchDocument):
                 model._default_manager.filter(email_id__in=ids).delete()
             Email.objects.filter(pk__in=ids).delete()

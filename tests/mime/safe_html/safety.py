@@ -7,13 +7,60 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from webmail.mime.safe_html.policy import ALLOWED_ATTRIBUTES, ALLOWED_TAGS
 
-NEVER_TAGS = set(
-    "script style svg math link meta base form input button select textarea object embed iframe frame frameset template noscript"
-    " xmp title applet video audio source track canvas portal plaintext noembed noframes foreignobject image map area".split()
-)
-NEVER_ATTRIBUTES = {"id", "name", "class", "srcset", "background", "poster", "cite", "ping", "action", "formaction", "xlink:href"}
+NEVER_TAGS = {
+    "script",
+    "style",
+    "svg",
+    "math",
+    "link",
+    "meta",
+    "base",
+    "form",
+    "input",
+    "button",
+    "select",
+    "textarea",
+    "object",
+    "embed",
+    "iframe",
+    "frame",
+    "frameset",
+    "template",
+    "noscript",
+    "xmp",
+    "title",
+    "applet",
+    "video",
+    "audio",
+    "source",
+    "track",
+    "canvas",
+    "portal",
+    "plaintext",
+    "noembed",
+    "noframes",
+    "foreignobject",
+    "image",
+    "map",
+    "area",
+}
+NEVER_ATTRIBUTES = {
+    "id",
+    "name",
+    "class",
+    "srcset",
+    "background",
+    "poster",
+    "cite",
+    "ping",
+    "action",
+    "formaction",
+    "xlink:href",
+}
 CSS_FUNCTIONS = {"rgb", "rgba", "hsl", "hsla"}
-NEVER_PROPERTIES = re.compile(r"position|z-index|transform|inset|top|left|right|bottom|content|cursor|behavior|filter|mask|--.*")
+NEVER_PROPERTIES = re.compile(
+    r"position|z-index|transform|inset|top|left|right|bottom|content|cursor|behavior|filter|mask|--.*"
+)
 LINK = re.compile(r"(?:https?://[^/\\]|mailto:).*", re.IGNORECASE | re.DOTALL)
 DATA_IMAGE = re.compile(r"data:image/(?:png|gif|jpe?g|webp);base64,[A-Za-z0-9+/=]+", re.IGNORECASE)
 
@@ -32,15 +79,18 @@ def assert_safe(html: str, *, own_urls: frozenset[str] = frozenset()) -> None:
 
 def _assert_safe_element(node: LexborNode, own_urls: frozenset[str]) -> None:
     tag = str(node.tag)
-    assert tag in ALLOWED_TAGS and tag not in NEVER_TAGS, tag
+    assert tag in ALLOWED_TAGS - NEVER_TAGS, tag
     for name, value in node.attributes.items():
         where, text = f"{tag}[{name}]={value!r}", value or ""
         assert name in ALLOWED_ATTRIBUTES["*"] | ALLOWED_ATTRIBUTES.get(tag, frozenset()) | {"rel"}, where
-        assert name not in NEVER_ATTRIBUTES and not name.startswith(("on", "hx-", "data-")), where
+        assert name not in NEVER_ATTRIBUTES, where
+        assert not name.startswith(("on", "hx-", "data-")), where
         if name == "href":
-            assert tag == "a" and LINK.fullmatch(text), where
+            assert tag == "a", where
+            assert LINK.fullmatch(text), where
         elif name == "src":
-            assert tag == "img" and (text in own_urls or DATA_IMAGE.fullmatch(text)), where
+            assert tag == "img", where
+            assert text in own_urls or DATA_IMAGE.fullmatch(text), where
         elif name == "style":
             assert_safe_style(text)
         elif name not in {"title", "alt"}:
@@ -52,13 +102,14 @@ def _assert_safe_element(node: LexborNode, own_urls: frozenset[str]) -> None:
 
 def assert_safe_style(style: str) -> None:
     """Fail unless the declarations are plain values."""
-    assert not re.search(r"[\\!@{}<>;]\s*[\\!@{}<>]|[\\!@{}<>]|url|//|/\*", style, re.IGNORECASE), style
+    assert not re.search(r"[\\!@{}<>]|url|//|/\*", style, re.IGNORECASE), style
     for node in tinycss2.parse_blocks_contents(style, skip_comments=False, skip_whitespace=True):
-        assert node.type == "declaration" and not node.important, style
+        assert node.type == "declaration", style
+        assert not node.important, style
         assert not NEVER_PROPERTIES.fullmatch(node.lower_name), style
         for token in node.value:
             assert token.type not in {"url", "error", "{} block", "[] block", "() block", "at-keyword"}, style
             assert token.type != "function" or token.lower_name in CSS_FUNCTIONS, style
             assert token.type != "dimension" or token.lower_unit not in {"vw", "vh", "vmin", "vmax"}, style
-            if node.lower_name.startswith("margin"):
-                assert getattr(token, "value", 0) in {"auto"} or not str(getattr(token, "value", "")).startswith("-"), style
+            is_margin = node.lower_name.startswith("margin")
+            assert not is_margin or not str(getattr(token, "value", "")).startswith("-"), style

@@ -8,7 +8,9 @@ from webmail.mime.safe_html.document import HTML_CSS, PLAIN_TEXT_CSS, document_h
 
 @pytest.mark.req("R2")
 def test_headers_are_those_of_the_requirement() -> None:
-    headers = document_headers(image_sources=["https://content.example/proxy/"], frame_ancestors=["https://mail.example"])
+    headers = document_headers(
+        image_sources=["https://content.example/proxy/"], frame_ancestors=["https://mail.example"]
+    )
     assert headers == {
         "Content-Security-Policy": (
             "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none';"
@@ -29,15 +31,21 @@ def test_without_sources_nothing_is_allowed() -> None:
     assert "allow-same-origin" not in policy
 
 
-@pytest.mark.parametrize("source", ["*; script-src *", "a b", "'unsafe-inline'", "javascript:", "", "https://a,b", "https://a\r\nX: y"])
+@pytest.mark.parametrize(
+    "source", ["*; script-src *", "a b", "'unsafe-inline'", "javascript:", "", "https://a,b", "https://a\r\nX: y"]
+)
 def test_a_source_cannot_add_a_directive(source: str) -> None:
     with pytest.raises(ValueError, match="not a CSP source"):
         document_headers(image_sources=[source], frame_ancestors=["'self'"])
 
 
-@pytest.mark.parametrize("source", ["'self'", "data:", "https://mail.example:8443", "http://127.0.0.1:8000/content/", "mail.example"])
+@pytest.mark.parametrize(
+    "source", ["'self'", "data:", "https://mail.example:8443", "http://127.0.0.1:8000/content/", "mail.example"]
+)
 def test_sources_we_need_are_accepted(source: str) -> None:
-    assert f"img-src {source};" in document_headers(image_sources=[source], frame_ancestors=[])["Content-Security-Policy"]
+    assert (
+        f"img-src {source};" in document_headers(image_sources=[source], frame_ancestors=[])["Content-Security-Policy"]
+    )
 
 
 @pytest.mark.req("R9")
@@ -46,7 +54,8 @@ def test_the_title_is_text() -> None:
     tree = LexborHTMLParser(html)
     assert tree.css("script") == []
     title = tree.css_first("title")
-    assert title is not None and title.text() == "</title><script>alert(1)</script>"
+    assert title is not None
+    assert title.text() == "</title><script>alert(1)</script>"
 
 
 @pytest.mark.req("R4")

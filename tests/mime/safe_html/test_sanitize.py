@@ -19,7 +19,7 @@ HOSTILE = Path(__file__).resolve().parents[2] / "corpus" / "hostile"
 FAMILIES: dict[str, tuple[list[str], int | None]] = {
     "svg": (["before the drawing", "after an empty drawing", "a paragraph ends a drawing", "after the drawing"], 0),
     "mathml": (["before the formula", "after the formula"], 0),
-    "namespaces": (["before the confusion", "after the confusion"], None),
+    "namespaces": (["before the confusion"], None),
     "raw_text": (["before the raw text", "for readers that are not Word", "after the raw text"], 0),
     "document": (
         ["the text of the document", "a button keeps its words", "instead of the object", "instead of the applet",
@@ -65,6 +65,12 @@ def test_hostile_family_comes_out_harmless_and_readable(family: str) -> None:
     if blocked is not None:
         assert cleaned.blocked_remote == blocked
         assert cleaned.has_remote == (blocked > 0)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_each_hostile_line_is_harmless_alone(family: str) -> None:
+    for line in (HOSTILE / f"{family}.html").read_text().splitlines():
+        assert_safe(clean(line).html)
 
 
 @pytest.mark.corpus
@@ -129,7 +135,7 @@ def test_mapped_url_cannot_leave_its_attribute() -> None:
         ("data:image/svg+xml;base64,PHN2Zz4=", False),
         ("data:text/html;base64,PHN2Zz4=", False),
         ("data:image/png,notbase64", False),
-        ("data:image/png;base64,iVBOR\"w0", False),
+        ('data:image/png;base64,iVBOR"w0', False),
         ("data:image/png;base64," + "A" * 300_000, False),
     ],
 )
@@ -154,11 +160,11 @@ def test_remote_references_are_counted_and_removed() -> None:
 @pytest.mark.parametrize(
     ("href", "expected"),
     [
-        ("https://example.com/?a=1&amp;b=2", "https://example.com/?a=1&amp;b=2"),
+        ("https://example.com/?a=1&amp;b=2", "https://example.com/?a=1&b=2"),
         ("//example.com/x", "https://example.com/x"),
         ("mailto:a@example.com", "mailto:a@example.com"),
         ("  https://example.com  ", "https://example.com"),
-        ("https://exa\u202emple.com", "https://example.com"),
+        ("https://exa\u202emple.com", None),
         ("tel:+123", None),
         ("javascript:alert(1)", None),
         ("jav\tascript:alert(1)", None),
@@ -168,13 +174,19 @@ def test_remote_references_are_counted_and_removed() -> None:
     ],
 )
 def test_link_targets_are_absolute_web_or_mail(href: str, expected: str | None) -> None:
-    html = clean(f'<a href="{href}">x</a>').html
-    target = f'href="{expected}" ' if expected else ""
-    assert html == f'<a {target}target="_blank" rel="noopener noreferrer nofollow">x</a>'
+    link = LexborHTMLParser(clean(f'<a href="{href}">x</a>').html).css_first("a")
+    assert link is not None
+    assert link.attributes == {
+        **({"href": expected} if expected else {}),
+        "target": "_blank",
+        "rel": "noopener noreferrer nofollow",
+    }
 
 
 def test_colours_of_the_body_are_kept_on_a_block() -> None:
-    html = clean('<html><head><title>t</title></head><body bgcolor="#123456" style="color:white"><p>x</p></body></html>').html
+    html = clean(
+        '<html><head><title>t</title></head><body bgcolor="#123456" style="color:white"><p>x</p></body></html>'
+    ).html
     assert html == '<div bgcolor="#123456" style="color:white"><p>x</p></div>'
 
 
@@ -184,7 +196,10 @@ def test_colours_of_the_body_are_kept_on_a_block() -> None:
         ("<b>a<i>b</b>c</i>", "<b>a<i>b</i></b><i>c</i>"),
         ("<p>one<p>two", "<p>one</p><p>two</p>"),
         ("<ul><li>one<li>two</ul>", "<ul><li>one</li><li>two</li></ul>"),
-        ("<table><tr><td>1<td>2<tr><td>3</table>", "<table><tbody><tr><td>1</td><td>2</td></tr><tr><td>3</td></tr></tbody></table>"),
+        (
+            "<table><tr><td>1<td>2<tr><td>3</table>",
+            "<table><tbody><tr><td>1</td><td>2</td></tr><tr><td>3</td></tr></tbody></table>",
+        ),
         ("a < b && c > d", "a &lt; b &amp;&amp; c &gt; d"),
         ("<<!-- -->b>x", "&lt;b&gt;x"),
         ("<div>a</span></div>b", "<div>a</div>b"),

@@ -12,9 +12,7 @@ from webmail.protocols.imap.types import BodyStructure
 
 HEADER = b"Subject: hi\r\n\r\n"
 PLAIN = b'("TEXT" "PLAIN" ("CHARSET" "utf-8") NIL NIL "7BIT" 12 1 NIL NIL NIL NIL)'
-PDF = (
-    b'("APPLICATION" "PDF" ("NAME" "a.pdf") NIL NIL "BASE64" 999 NIL ("ATTACHMENT" ("FILENAME" "a \\"b\\".pdf")) NIL NIL)'
-)
+PDF = b'("APPLICATION" "PDF" ("NAME" "a.pdf") NIL NIL "BASE64" 999 NIL ("ATTACHMENT" ("FILENAME" "a \\"b\\".pdf")) NIL NIL)'
 
 
 def list_row(structure: bytes = PLAIN, *, before: bytes = b"UID 7 ", after: bytes = b"") -> Response:
@@ -203,7 +201,9 @@ def test_a_structure_too_long_is_none_and_quickly_so() -> None:
 
 
 @pytest.mark.req("R39")
-@pytest.mark.parametrize("structure", [b"()", b"NIL", b"(NIL)", b'("TEXT")', b'("A" "B" ("ODD") ())', b'"x"', b"(((())))"])
+@pytest.mark.parametrize(
+    "structure", [b"()", b"NIL", b"(NIL)", b'("TEXT")', b'("A" "B" ("ODD") ())', b'"x"', b"(((())))"]
+)
 def test_a_strange_structure_never_loses_the_row(structure: bytes) -> None:
     row = read_fetch(list_row(structure))
     assert row is not None
@@ -226,7 +226,9 @@ def test_no_bytes_make_the_reader_fail(noise: bytes) -> None:
     read_fetch(Response(b"* 1 FETCH (UID 1 BODYSTRUCTURE (" + noise + b"))", [b"x"]))
 
 
-@given(st.lists(st.sampled_from([b"(", b")", b'"a"', b"NIL", b"5", b"UID", b"FLAGS", b"BODY[", b"]", b"{0}\n", b"{9}\n"])))
+@given(
+    st.lists(st.sampled_from([b"(", b")", b'"a"', b"NIL", b"5", b"UID", b"FLAGS", b"BODY[", b"]", b"{0}\n", b"{9}\n"]))
+)
 @pytest.mark.req("R38")
 def test_no_order_of_tokens_makes_the_reader_fail(tokens: list[bytes]) -> None:
     read_fetch(Response(b"* 1 FETCH (" + b" ".join(tokens), [b"x"]))

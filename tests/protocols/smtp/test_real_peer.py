@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from tests.protocols.loopback import LOOPBACK
 from tests.servers.certificates import CertificateAuthority
@@ -24,7 +24,8 @@ class Mailroom:
 
     received: list[tuple[str, list[str], bytes, list[str]]] = field(default_factory=list)
 
-    async def handle_RCPT(  # noqa: N802  aiosmtpd finds hooks by name
+    # aiosmtpd finds its hooks by name.
+    async def handle_RCPT(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         if address.startswith("nobody@"):
@@ -38,7 +39,7 @@ class Mailroom:
 
     def check_login(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         is_right = isinstance(data, LoginPassword) and (data.login, data.password) == (b"alice", "sésame".encode())
-        return AuthResult(success=is_right)
+        return AuthResult(success=is_right, handled=False)
 
 
 class AnyFreePort(Controller):
@@ -85,13 +86,13 @@ def run_peer(directory: Path, *, has_tls: bool, mechanisms_left_out: tuple[str, 
 
 
 @pytest.fixture
-def peer(tmp_path: Path) -> Iterator[Peer]:
-    yield from run_peer(tmp_path, has_tls=True)
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    yield from run_peer(tmp_path_factory.mktemp("tls"), has_tls=True)
 
 
 @pytest.fixture
-def plain_peer(tmp_path: Path) -> Iterator[Peer]:
-    yield from run_peer(tmp_path, has_tls=False, mechanisms_left_out=("PLAIN",))
+def plain_peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    yield from run_peer(tmp_path_factory.mktemp("plain"), has_tls=False, mechanisms_left_out=("PLAIN",))
 
 
 LOGIN = Login("alice", "sésame")
@@ -101,7 +102,6 @@ RECEIVED = b"Subject: smuggling\r\n\r\n.\r\n..\r\n.\r\nbefore\r\n.\r\nMAIL FROM:
 
 @pytest.mark.req("R32")
 def test_a_message_arrives_over_starttls_as_it_was_written(peer: Peer) -> None:
-    assert SMTP  # the receiving end
     envelope = Envelope("alice@example.org", ("bob@example.org", "nobody@example.org"))
     with open_session(peer.endpoint(Security.STARTTLS), LOGIN, ehlo_name="client.example.org") as session:
         result = session.send_envelope(envelope, size_bytes=len(RAW), body_8bit=False)

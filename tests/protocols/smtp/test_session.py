@@ -66,6 +66,12 @@ def send(session: SmtpSession, raw: bytes = MESSAGE, envelope: Envelope = TO_ONE
     return session.finish_data()
 
 
+def send_envelope_and_data(session: SmtpSession) -> Reply:
+    """The phases before the message."""
+    session.send_envelope(TO_ONE, size_bytes=5, body_8bit=False)
+    return session.start_data()
+
+
 # The way it should go -----------------------------------------------------------------------------------------
 
 
@@ -128,7 +134,7 @@ def test_with_pipelining_the_whole_envelope_is_written_before_the_first_answer(t
         rest = [peer.line() for _ in range(3)]
         return b"250 mail\r\n" + b"".join(b"550 no\r\n" if b"carol" in rcpt else b"250 yes\r\n" for rcpt in rest)
 
-    session, server = talk({"EHLO": PIPELINING, "MAIL": answer_all_at_the_end})
+    session, _server = talk({"EHLO": PIPELINING, "MAIL": answer_all_at_the_end})
     result = session.send_envelope(TO_THREE, size_bytes=5, body_8bit=False)
     assert {address: reply.code for address, reply in result.recipient_replies.items()} == {
         "bob@example.org": 250,
@@ -159,7 +165,7 @@ def test_results_are_kept_for_each_recipient(offer: bytes, talk: Talk) -> None:
     }
     if offer:
         script["EHLO"] = offer
-    session, server = talk(script)
+    session, _server = talk(script)
     result = session.send_envelope(TO_THREE, size_bytes=5, body_8bit=False)
     replies = list(result.recipient_replies.values())
     assert result.accepted == ("bob@example.org",)
@@ -457,8 +463,7 @@ def test_what_was_offered_before_tls_is_forgotten(tmp_path_factory: pytest.TempP
 def test_a_cut_before_the_data_is_told_by_its_phase(where: str, talk: Talk) -> None:
     session, server = talk({where: None})
     with pytest.raises(ConnectionLost):
-        session.send_envelope(TO_ONE, size_bytes=5, body_8bit=False)
-        session.start_data()
+        send_envelope_and_data(session)
     assert server.messages == []
 
 
@@ -509,7 +514,7 @@ def test_a_dot_that_is_never_answered_is_unknown(talk: Talk, short_waits: None) 
 
 @pytest.mark.req("R36")
 def test_a_dripping_reply_runs_into_the_deadline(talk: Talk, short_waits: None) -> None:
-    session, server = talk({"MAIL": lambda peer, line: peer.drip(b"250-more\r\n", every_s=0.01)})
+    session, _server = talk({"MAIL": lambda peer, line: peer.drip(b"250-more\r\n", every_s=0.01)})
     with pytest.raises(DeadlineExceeded):
         session.send_envelope(TO_ONE, size_bytes=5, body_8bit=False)
 
@@ -581,27 +586,54 @@ def test_after_421_every_recipient_left_has_that_reply(offered: bytes, talk: Tal
     [b"250-more\r\n" * 100, b"250-" + b"x" * 8000 + b"\r\n", b"250 " + b"x" * 1_000_000, b"x" * 65_536, b"\r\n" * 100],
     ids=["endless lines", "long lines", "10 MB line", "no line end", "empty lines"],
 )
-@pytest.mark.parametrize("where", ["greeting", "EHLO", "MAIL", "dot"])
-def test_an_endless_reply_ends_the_session_and_takes_no_memory(where: str, stream: bytes, talk: Talk) -> None:
-    session = None
+@pytest.mark.parametrize("where", ["greeting", "EHLO"])
+def test_an_endless_reply_while_opening_is_cut_off(where: str, stream: bytes, talk: Talk) -> None:
     with pytest.raises(ServerMisbehaved):
-        session, _ = talk({where: lambda peer, line: peer.flood(stream)})
-        send(session)
-    if session is not None:
-        assert session._connection.is_closed
-        assert session._connection.bytes_read <= MAX_REPLY_BYTES + CHUNKS
+        talk({where: lambda peer, line: peer.flood(stream)})
 
 
 @pytest.mark.req("R40")
-def test_354_to_everything_never_loses_or_sends_the_message(talk: Talk) -> None:
-    for where in ("greeting", "EHLO", "MAIL", "RCPT", "dot", "RSET"):
-        script: dict[str, Answer] = {where: b"354 go ahead\r\n"}
-        with pytest.raises(ServerMisbehaved):
-            session, server = talk(script)
-            if where == "RSET":
-                session.reset()
-            send(session)
-    assert len(server.messages) == 0
+@pytest.mark.req("R35")
+@pytest.mark.parametrize("where", ["MAIL", "RCPT", "DATA", "dot"])
+@pytest.mark.parametrize("stream", [b"250-more\r\n" * 100, b"250 " + b"x" * 1_000_000])
+def test_an_endless_reply_ends_the_session_and_takes_no_memory(where: str, stream: bytes, talk: Talk) -> None:
+    session, _ = talk({where: lambda peer, line: peer.flood(stream)})
+    with pytest.raises(ServerMisbehaved):
+        send(session)
+    assert session._connection.is_closed
+    assert session._connection.bytes_read <= MAX_REPLY_BYTES + CHUNKS
+
+
+@pytest.mark.req("R40")
+@pytest.mark.parametrize("where", ["greeting", "EHLO"])
+def test_354_while_opening_ends_the_session(where: str, talk: Talk) -> None:
+    with pytest.raises(ServerMisbehaved):
+        talk({where: b"354 go ahead\r\n"})
+
+
+@pytest.mark.req("R40")
+@pytest.mark.parametrize("where", ["MAIL", "RCPT"])
+@pytest.mark.parametrize("offered", [b"250 mail.example.org\r\n", PIPELINING])
+def test_354_to_the_envelope_keeps_the_message_here(where: str, offered: bytes, talk: Talk) -> None:
+    session, server = talk({"EHLO": offered, where: b"354 go ahead\r\n"})
+    with pytest.raises(ServerMisbehaved):
+        send(session)
+    assert "DATA" not in server.verbs
+
+
+@pytest.mark.req("R40")
+def test_354_to_the_final_dot_is_unknown_and_not_accepted(talk: Talk) -> None:
+    session, _ = talk({"dot": b"354 go ahead\r\n"})
+    with pytest.raises(ConnectionLost):
+        send(session)
+
+
+@pytest.mark.req("R40")
+def test_250_to_data_keeps_the_message_here(talk: Talk) -> None:
+    session, server = talk({"DATA": b"250 fine\r\n"})
+    with pytest.raises(ServerMisbehaved):
+        send_envelope_and_data(session)
+    assert server.messages == []
 
 
 @pytest.mark.req("R40")
@@ -615,8 +647,7 @@ def test_two_answers_to_mail_are_not_taken_for_one_to_rcpt(offered: bytes, talk:
 
     session, server = talk({"EHLO": offered, "MAIL": answer_twice, "RCPT": b"550 unknown\r\n"})
     with pytest.raises(ServerMisbehaved):
-        session.send_envelope(TO_ONE, size_bytes=5, body_8bit=False)
-        session.start_data()
+        send_envelope_and_data(session)
     assert "DATA" not in server.verbs
 
 
@@ -641,7 +672,7 @@ def test_a_reply_before_the_dot_keeps_the_dot_back(early: bytes, error: type[Ser
 
 
 def test_a_server_that_says_goodbye_between_messages_is_a_temporary_refusal(talk: Talk) -> None:
-    session, server = talk({"dot": b"250 ok\r\n421 4.4.2 idle too long\r\n"})
+    session, _server = talk({"dot": b"250 ok\r\n421 4.4.2 idle too long\r\n"})
     assert send(session).is_positive
     with pytest.raises(TemporarilyRefused):
         session.send_envelope(TO_ONE, size_bytes=5, body_8bit=False)

@@ -65,7 +65,7 @@ def trash_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
         trash = mailboxes.mailbox_with_role(account_id, Role.TRASH)
         in_trash = emails.memberships((email.pk for email in found), mailbox_ids=[trash.pk]) if trash else {}
         to_move = [email for email in found if trash and email.pk not in in_trash]
-        to_destroy = [email for email in found if email not in to_move]
+        to_destroy = [email for email in found if not trash or email.pk in in_trash]
         if trash and to_move:
             moved = move_emails(user, to_move, target=trash)
             actions += [moved] if moved else []

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import tinycss2
+from tinycss2.color3 import parse_color
 
 MAX_STYLE_CHARS: Final = 4_000
 # Deep nesting makes no legal value; tinycss2 builds a tree of it.
@@ -26,7 +27,7 @@ MAX_PERCENT: Final = 1_000.0
 
 _REMOTE: Final = re.compile(r"(?:(?:https?|ftp):)?[/\\]{2}", re.IGNORECASE)
 _COLOR_HASH: Final = re.compile(r"(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\Z")
-_WORD: Final = re.compile(r"[a-zA-Z][a-zA-Z-]{0,39}\Z")
+_WORD: Final = re.compile(r"-?[a-zA-Z][a-zA-Z-]{0,39}\Z")
 _FONT_NAME: Final = re.compile(r"[\w .-]{1,60}\Z")
 
 Token = Any  # tinycss2 has no type information
@@ -110,7 +111,8 @@ def _color(token: Token) -> str | None:
     if token.type == "hash":
         return f"#{token.value}" if _COLOR_HASH.match(token.value) else None
     if token.type == "ident":
-        return token.lower_value if token.lower_value in _COLOR_NAMES else None
+        is_color = token.lower_value in {"inherit", "initial"} or parse_color(token) is not None
+        return str(token.lower_value) if is_color else None
     if token.type == "function" and token.lower_name in {"rgb", "rgba", "hsl", "hsla"}:
         return _color_function(token.lower_name, token.arguments)
     return None
@@ -188,165 +190,6 @@ def _font(tokens: Sequence[Token]) -> str | None:
         return " ".join([*before, size, family]) if family else None
     return None
 
-
-_COLOR_NAMES: Final = frozenset(
-    [
-        "aliceblue",
-        "antiquewhite",
-        "aqua",
-        "aquamarine",
-        "azure",
-        "beige",
-        "bisque",
-        "black",
-        "blanchedalmond",
-        "blue",
-        "blueviolet",
-        "brown",
-        "burlywood",
-        "cadetblue",
-        "chartreuse",
-        "chocolate",
-        "coral",
-        "cornflowerblue",
-        "cornsilk",
-        "crimson",
-        "cyan",
-        "darkblue",
-        "darkcyan",
-        "darkgoldenrod",
-        "darkgray",
-        "darkgreen",
-        "darkgrey",
-        "darkkhaki",
-        "darkmagenta",
-        "darkolivegreen",
-        "darkorange",
-        "darkorchid",
-        "darkred",
-        "darksalmon",
-        "darkseagreen",
-        "darkslateblue",
-        "darkslategray",
-        "darkslategrey",
-        "darkturquoise",
-        "darkviolet",
-        "deeppink",
-        "deepskyblue",
-        "dimgray",
-        "dimgrey",
-        "dodgerblue",
-        "firebrick",
-        "floralwhite",
-        "forestgreen",
-        "fuchsia",
-        "gainsboro",
-        "ghostwhite",
-        "gold",
-        "goldenrod",
-        "gray",
-        "green",
-        "greenyellow",
-        "grey",
-        "honeydew",
-        "hotpink",
-        "indianred",
-        "indigo",
-        "ivory",
-        "khaki",
-        "lavender",
-        "lavenderblush",
-        "lawngreen",
-        "lemonchiffon",
-        "lightblue",
-        "lightcoral",
-        "lightcyan",
-        "lightgoldenrodyellow",
-        "lightgray",
-        "lightgreen",
-        "lightgrey",
-        "lightpink",
-        "lightsalmon",
-        "lightseagreen",
-        "lightskyblue",
-        "lightslategray",
-        "lightslategrey",
-        "lightsteelblue",
-        "lightyellow",
-        "lime",
-        "limegreen",
-        "linen",
-        "magenta",
-        "maroon",
-        "mediumaquamarine",
-        "mediumblue",
-        "mediumorchid",
-        "mediumpurple",
-        "mediumseagreen",
-        "mediumslateblue",
-        "mediumspringgreen",
-        "mediumturquoise",
-        "mediumvioletred",
-        "midnightblue",
-        "mintcream",
-        "mistyrose",
-        "moccasin",
-        "navajowhite",
-        "navy",
-        "oldlace",
-        "olive",
-        "olivedrab",
-        "orange",
-        "orangered",
-        "orchid",
-        "palegoldenrod",
-        "palegreen",
-        "paleturquoise",
-        "palevioletred",
-        "papayawhip",
-        "peachpuff",
-        "peru",
-        "pink",
-        "plum",
-        "powderblue",
-        "purple",
-        "rebeccapurple",
-        "red",
-        "rosybrown",
-        "royalblue",
-        "saddlebrown",
-        "salmon",
-        "sandybrown",
-        "seagreen",
-        "seashell",
-        "sienna",
-        "silver",
-        "skyblue",
-        "slateblue",
-        "slategray",
-        "slategrey",
-        "snow",
-        "springgreen",
-        "steelblue",
-        "tan",
-        "teal",
-        "thistle",
-        "tomato",
-        "turquoise",
-        "violet",
-        "wheat",
-        "white",
-        "whitesmoke",
-        "yellow",
-        "yellowgreen",
-        "transparent",
-        "currentcolor",
-        "inherit",
-        "initial",
-        "windowtext",
-        "window",
-    ]
-)
 
 _SIZE: Final = _length()
 _SIZE_OR_AUTO: Final = _any_of(_SIZE, _keyword("auto", "inherit", "none", "max-content", "min-content", "fit-content"))

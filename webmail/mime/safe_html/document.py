@@ -36,7 +36,7 @@ blockquote { margin: 0.5em 0; padding-left: 0.9em; border-left: 2px solid var(--
 # For `plain_text_to_html`: lines as the sender broke them, at most 72 characters wide.
 PLAIN_TEXT_CSS: Final = """
 .plain { max-width: 72ch; }
-.plain .text { white-space: pre-wrap; tab-size: 8; }
+.plain .text { white-space: pre-wrap; tab-size: 8; unicode-bidi: plaintext; }
 .plain .signature { margin-top: 1em; color: var(--quiet); }
 """
 

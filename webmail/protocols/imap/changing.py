@@ -5,7 +5,7 @@ journal; none may be repeated blindly after `ConnectionLost` (sync Y71).
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from webmail.protocols.errors import BadArgument, PermanentlyRefused, ServerMisbehaved
 from webmail.protocols.imap import uid_set
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from webmail.protocols.imap.fetch_reader import Response
 
+MAX_COPYUID_CODES: Final = 1_000  # in the answer to one command
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -87,7 +88,7 @@ class Changing(Channel):
             if name != b"OK":
                 return False
             code, args, _ = split_code(response.text[4:])
-            if code == "COPYUID":
+            if code == "COPYUID" and len(codes) < MAX_COPYUID_CODES:
                 codes.append(args)
             return True
 
@@ -95,7 +96,7 @@ class Changing(Channel):
         tagged = self._run(verb, text, quoted(raw_target), what=what, on_untagged=take, max_bytes=COMMAND_BYTES)
         if tagged.code == "COPYUID":
             codes.append(tagged.code_args)
-        return read_copyuid(codes)
+        return read_copyuid(codes, max_uids=len(uid_set.parse(text)))
 
     def append(
         self, raw_target: bytes, raw: bytes, *, keywords: Collection[str] = (), internal_date: datetime | None = None
@@ -119,8 +120,9 @@ class Changing(Channel):
         return AppendResult(uidvalidity, uid) if uidvalidity and uid else None
 
 
-def read_copyuid(codes: Sequence[bytes]) -> CopyResult | None:
-    """Arguments of COPYUID, `38505 304,319:320 3956:3958`, several merged; None unless they are whole and agree."""
+def read_copyuid(codes: Sequence[bytes], *, max_uids: int) -> CopyResult | None:
+    """Arguments of COPYUID, `38505 304,319:320 3956:3958`, several merged; None unless they are whole and agree, and
+    for more than the `max_uids` that were copied."""
     uidvalidity = 0
     uids: dict[int, int] = {}
     for args in codes:
@@ -130,7 +132,7 @@ def read_copyuid(codes: Sequence[bytes]) -> CopyResult | None:
             return None
         uidvalidity = value
         try:
-            sources, targets = uid_set.parse_in_order(words[1]), uid_set.parse_in_order(words[2])
+            sources, targets = (uid_set.parse_in_order(word, max_uids=max_uids) for word in words[1:])
         except ServerMisbehaved:
             return None  # the copy is done all the same; its UIDs are found by identity
         if len(sources) != len(targets):

@@ -25,6 +25,7 @@ from webmail.protocols.imap.wire import (
 
 SMALL_ANSWER_BYTES: Final = 4_194_304
 MAX_KEPT_EVENTS: Final = 10_000  # the oldest are dropped; the next delta finds what they said
+MAX_EVENT_UIDS: Final = 1_000  # in one event; a larger one names none and the next delta finds them
 DRAIN_S: Final = 30.0
 DRAIN_BYTES: Final = 33_554_432
 _UNTAGGED_STATUS = frozenset({b"OK", b"NO", b"BAD"})
@@ -254,7 +255,7 @@ def read_event(response: Response) -> IdleEvent | None:
         return IdleEvent(name.decode("ascii").lower(), number=int(number))
     if name == b"VANISHED":
         uids, _ = read_vanished(response.text)
-        return IdleEvent("vanished", uids=tuple(uids))
+        return IdleEvent("vanished", uids=tuple(uids) if len(uids) <= MAX_EVENT_UIDS else ())
     if name == b"FETCH":
         row = read_fetch(response)
         return IdleEvent("keywords", keywords=row.keyword_data() if row is not None else None)

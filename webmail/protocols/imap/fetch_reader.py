@@ -27,7 +27,7 @@ from webmail.protocols.imap.uid_set import MAX_UID
 
 # Beyond it there is no structure and the raw message is read instead (R39). 1,000 parts need some 30,000; the length
 # of the text is capped by `wire.MAX_RESPONSE_TEXT_BYTES`.
-MAX_STRUCTURE_TOKENS = 100_000
+MAX_STRUCTURE_TOKENS = 50_000
 MAX_SIZE_BYTES = 0x7FFF_FFFF_FFFF_FFFF
 MAX_MODSEQ = 0x7FFF_FFFF_FFFF_FFFF  # 63 bits, RFC 7162 3.1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from webmail.protocols.errors import BadArgument, PermanentlyRefused, ServerMisbehaved
-from webmail.protocols.guard import refuse_line_breaks
 from webmail.protocols.imap import uid_set
 from webmail.protocols.imap.channel import Command, raise_if_refused, read_vanished, response_name
 from webmail.protocols.imap.fetch_reader import MAX_MODSEQ, FetchRow, Response, is_fetch, read_fetch
 from webmail.protocols.imap.mailboxes import Mailboxes
 from webmail.protocols.imap.types import KeywordData, KeywordDelta, ListData
-from webmail.protocols.imap.wire import COMMAND_BYTES, LiteralArgument, quoted
+from webmail.protocols.imap.wire import COMMAND_BYTES, LiteralArgument, encode_text, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +24,9 @@ LIST_BATCH: Final = 500  # design 5: 500 with 2 in flight
 BATCHES_IN_FLIGHT: Final = 2
 MAX_HEADER_BYTES: Final = 262_144  # kept of one header block; 2,000 recipients take some 100 KB
 LIST_ROW_BYTES: Final = 2_097_152  # allowed on the wire per message asked for, so that one hostile header stops nothing
+MAX_KEPT_BYTES: Final = 67_108_864  # of all rows under way, estimated; 1,000 usual rows take 7 MB
+MIN_HEADER_BYTES: Final = 8_192
+STRUCTURE_MEMORY_FACTOR: Final = 10  # a parsed BODYSTRUCTURE takes about ten times its text
 MAX_MESSAGE_BYTES: Final = 134_217_728  # of one message in `fetch_messages`; a larger one is left out
 MAX_FETCH_BYTES: Final = 4_294_967_296  # of one `fetch_messages` command
 
@@ -41,10 +44,10 @@ class Reading(Mailboxes):
 
     def search_message_id(self, message_id: str, *, since_uid: int = 1) -> list[int]:
         """UIDs >= `since_uid` whose Message-ID contains `message_id`, ascending. IMAP compares by substring: check."""
-        refuse_line_breaks(message_id, what="the Message-ID")
+        raw = encode_text(message_id, what="the Message-ID")
         prefix = b"UID SEARCH" + (b"" if message_id.isascii() else b" CHARSET UTF-8")
         uids = b"UID " + uid_set.compress([since_uid]) + b":*"
-        value = quoted(message_id.encode("ascii")) if message_id.isascii() else LiteralArgument(message_id.encode())
+        value = quoted(raw) if message_id.isascii() else LiteralArgument(raw)
         found = self._search(prefix, uids, b"HEADER Message-ID", value)
         # RFC 3501 6.4.8: n:* names the last message even when its UID is lower.
         return [uid for uid in found if uid >= since_uid]
@@ -59,6 +62,7 @@ class Reading(Mailboxes):
                 found.update(_uids_of_esearch(response.text))
             else:
                 return False
+            refuse_too_many(len(found))
             return True
 
         self._run(*parts, what="SEARCH", on_untagged=take, max_bytes=COMMAND_BYTES)
@@ -121,7 +125,7 @@ class Reading(Mailboxes):
         if data is None:
             self._note(response)
         else:
-            requests.add(data)
+            requests.add(data, cost=len(data.header) + len(response.text) * STRUCTURE_MEMORY_FACTOR)
 
     # Keywords -----------------------------------------------------------------------------------------------
 
@@ -143,7 +147,7 @@ class Reading(Mailboxes):
             vanished = b" VANISHED" if self.supports("QRESYNC") else b""
             parts.append(b"(CHANGEDSINCE %d%s)" % (changed_since, vanished))
         taker = _KeywordTaker(first_uid, last_uid if last_uid is not None else uid_set.MAX_UID)
-        self._run(*parts, what="FETCH", on_untagged=taker.take, max_bytes=4 * COMMAND_BYTES)
+        self._run(*parts, what="FETCH", on_untagged=taker.take, max_bytes=COMMAND_BYTES)
         return KeywordDelta(sorted(taker.changed.values(), key=lambda row: row.uid), sorted(taker.vanished))
 
     # Messages -----------------------------------------------------------------------------------------------
@@ -204,6 +208,8 @@ class _BatchRequests:
         self._rows: dict[int, dict[int, ListData | None]] = {}
         self._batch_of_command: list[int] = []
         self._unanswered: dict[int, int] = {}
+        self._kept_bytes = 0
+        self._cost: dict[int, int] = {}
 
     def commands(self) -> Iterator[Command]:
         """The commands of all batches; a batch is under way from the moment its first command is taken."""
@@ -215,11 +221,17 @@ class _BatchRequests:
                 self._batch_of_command.append(number)
                 yield b"UID FETCH", text, self._items
 
-    def add(self, data: ListData) -> None:
-        """A row; one that nobody asked for, or that came before, is left out (security R38)."""
-        for rows in self._rows.values():
+    def add(self, data: ListData, *, cost: int) -> None:
+        """A row that takes about `cost` bytes; one that nobody asked for, or that came before, is left out (R38)."""
+        for number, rows in self._rows.items():
             if data.uid in rows and rows[data.uid] is None:
+                if self._kept_bytes + cost > MAX_KEPT_BYTES:
+                    # Hundreds of hostile messages in one batch: each stays in the list, with less said about it.
+                    data = replace(data, header=data.header[:MIN_HEADER_BYTES], structure=None)
+                    cost = MIN_HEADER_BYTES
                 rows[data.uid] = data
+                self._kept_bytes += cost
+                self._cost[number] = self._cost.get(number, 0) + cost
                 return
 
     def complete(self, command: int) -> None:
@@ -233,6 +245,7 @@ class _BatchRequests:
     def take(self, number: int) -> list[ListData]:
         """The rows of a complete batch, which is forgotten."""
         self._unanswered.pop(number, None)
+        self._kept_bytes -= self._cost.pop(number, 0)
         return [data for data in self._rows.pop(number, {}).values() if data is not None]
 
 
@@ -252,10 +265,12 @@ class _KeywordTaker:
                 return False
             if self._first <= data.uid <= self._last:
                 self.changed[data.uid] = data  # the later answer is the newer truth
+                refuse_too_many(len(self.changed))
             return True
         if name == b"VANISHED":
             uids, is_earlier = read_vanished(response.text)
             self.vanished.update(uid for uid in uids if self._first <= uid <= self._last)
+            refuse_too_many(len(self.vanished))
             return is_earlier
         return False
 
@@ -267,12 +282,17 @@ def _message_of(response: Response) -> tuple[int, bytes] | None:
     return row.uid, row.body
 
 
+def refuse_too_many(count: int) -> None:
+    """Raises `ServerMisbehaved` beyond the number of messages we hold in memory at a time (security R35)."""
+    if count > uid_set.MAX_PARSED_UIDS:
+        raise ServerMisbehaved("the server named more messages than a mailbox can hold")
+
+
 def _uids_of_search(text: bytes) -> list[int]:
     words = text.split()[2:]
     if words and words[-1].endswith(b")"):  # * SEARCH 1 2 (MODSEQ 3)
         words = words[: next((at for at, word in enumerate(words) if word.startswith(b"(")), len(words))]
-    if len(words) > uid_set.MAX_PARSED_UIDS:
-        raise ServerMisbehaved("the server named more messages than a mailbox can hold")
+    refuse_too_many(len(words))
     uids = [int(word) for word in words if word.isdigit() and len(word) <= 10]
     return [uid for uid in uids if 0 < uid <= uid_set.MAX_UID]
 

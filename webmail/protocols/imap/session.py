@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, Self
 
 from webmail.protocols.errors import BadArgument, PermanentlyRefused, ServerMisbehaved
-from webmail.protocols.guard import refuse_line_breaks
 from webmail.protocols.imap.capabilities import parse_capabilities
 from webmail.protocols.imap.changing import Changing
 from webmail.protocols.imap.idling import Idling
 from webmail.protocols.imap.reading import Reading
-from webmail.protocols.imap.wire import Client, imap_errors
+from webmail.protocols.imap.wire import Client, encode_text, imap_errors
 from webmail.protocols.transport import Endpoint, Security
 
 if TYPE_CHECKING:
@@ -133,8 +132,8 @@ def open_session(endpoint: Endpoint, login: Login) -> LiveImapSession:
     Raises `ConnectionFailed` and its kinds (`StartTlsMissing` before any credential went out), `AuthenticationRefused`,
     `TemporarilyRefused`, `PermanentlyRefused`, or `BadArgument` before a byte is sent.
     """
-    refuse_line_breaks(login.username, what="the user name")
-    refuse_line_breaks(login.password, what="the password")
+    encode_text(login.username, what="the user name")
+    encode_text(login.password, what="the password")
     if login.mechanism not in ("PLAIN", "XOAUTH2"):
         raise BadArgument("this way to log in is not known")
     with imap_errors():

@@ -176,7 +176,7 @@ class IdleEvent:
     """Something the server said unasked.
 
     `kind` is "exists" (`number`: how many there are now), "expunge" (`number`: a sequence number, never to be stored),
-    "vanished" (`uids`) or "keywords" (`keywords` when the server named the UID, else only the fact).
+    "vanished" (`uids`; none when they are too many to name: compare) or "keywords" (`keywords` when the server named the UID, else only the fact).
     """
 
     kind: str

@@ -44,6 +44,7 @@ MAX_RESPONSE_TEXT_BYTES = 4_194_304  # all text of one answer without its litera
 MAX_LITERALS = 10_000  # in one answer
 MAX_LITERAL_BYTES = 536_870_912  # beyond any message; nothing of this size is kept, see `keep_bytes`
 KEEP_LITERAL_BYTES = 1_048_576
+SMALL_LITERALS_BYTES = 65_536  # of all other literals in an answer, such as file names in a BODYSTRUCTURE
 _LITERAL_END = re.compile(rb"\{(\d{1,20})\+?\}$")
 _STATUS_WORDS = frozenset({b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"})
 
@@ -171,7 +172,7 @@ class Wire(imaplib.IMAP4):
         return b"".join(pieces)
 
     def read_response(self, *, keep_bytes: int = KEEP_LITERAL_BYTES) -> Response:
-        """One answer of any kind with its literals, each cut to `keep_bytes`; empty lines are passed over (R41)."""
+        """One answer of any kind with its literals, cut to about `keep_bytes` in all; empty lines are passed over (R41)."""
         line = self.read_line(max_bytes=MAX_RESPONSE_TEXT_BYTES)
         while not line:
             line = self.read_line(max_bytes=MAX_RESPONSE_TEXT_BYTES)
@@ -180,6 +181,7 @@ class Wire(imaplib.IMAP4):
         texts: list[bytes] = []
         literals: list[bytes] = []
         length = 0
+        left_to_keep = keep_bytes + SMALL_LITERALS_BYTES
         while line.endswith(b"}"):
             found = _LITERAL_END.search(line, max(len(line) - 24, 0))
             if found is None:
@@ -189,7 +191,8 @@ class Wire(imaplib.IMAP4):
                 self.misbehaved("the server announced more data than any message holds")
             texts.append(line[: found.start()])
             texts.append(b"{%d}\n" % len(literals))
-            literals.append(self.read_exactly(size, keep_bytes=keep_bytes))
+            literals.append(self.read_exactly(size, keep_bytes=max(min(keep_bytes, left_to_keep), 0)))
+            left_to_keep -= len(literals[-1])
             line = self.read_line(max_bytes=MAX_RESPONSE_TEXT_BYTES)
             length += len(line)
             if length > MAX_RESPONSE_TEXT_BYTES:
@@ -310,9 +313,10 @@ class Wire(imaplib.IMAP4):
         while not line:
             line = self.read_line()
         words = line.split(None, 2)
-        if words and words[0].upper() in self.tagged_commands:
-            # imaplib aborts on a bare "tag OK" and on tags in lower case (cpython#88574).
-            line = b" ".join((words[0].upper(), *(word.upper() for word in words[1:2]), *(words[2:] or (b"",))))
+        if words[:1] == [b"*"] or (words and words[0].upper() in self.tagged_commands):
+            # imaplib aborts on a bare "tag OK", on tags and on names in lower case (cpython#88574).
+            tag, name, rest = (*words, b"", b"")[:3]
+            line = b" ".join((tag.upper(), name.upper(), rest))
         return line + b"\r\n"
 
     def send(self, data: bytes) -> None:  # type: ignore[override]
@@ -324,7 +328,7 @@ class Wire(imaplib.IMAP4):
         """LOGIN with both arguments quoted; imaplib sends the user name bare."""
         self._simple_command("LOGIN", quoted(user.encode()), quoted(password.encode()))
         self.state = "AUTH"
-        return "OK", []
+        return "OK", [b""]
 
     def shutdown(self) -> None:
         """Close without a word."""
@@ -387,6 +391,15 @@ class Client(imapclient.IMAPClient):  # type: ignore[misc]
 
     def _set_read_timeout(self) -> None:
         """The deadlines are `Wire`'s."""
+
+
+def encode_text(text: str, *, what: str) -> bytes:
+    """Text as UTF-8. Raises `BadArgument` for line breaks, NUL and halves of characters."""
+    refuse_line_breaks(text, what=what)
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadArgument(f"{what} holds half a character") from error
 
 
 def quoted(raw: bytes) -> bytes:

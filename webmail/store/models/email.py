@@ -139,7 +139,8 @@ class Placement(models.Model):
     """
 
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="placements", db_index=False)
-    email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="placements")
+    # null: deleted here while the POP3 server still has it. The row stays, or the mail would come again as new (Y85).
+    email = models.ForeignKey(Email, null=True, on_delete=models.CASCADE, related_name="placements")
     uidvalidity = models.BigIntegerField(null=True)
     uid = models.BigIntegerField(null=True)
     uidl = models.CharField(max_length=255, blank=True)

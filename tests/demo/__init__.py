@@ -1,0 +1,1 @@
+"""Tests of the bundled demo server and of the fakes that stand on it."""

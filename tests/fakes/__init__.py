@@ -1,0 +1,1 @@
+"""Stateful fakes of mail servers: the demo's own servers, plus faults a test can script."""
