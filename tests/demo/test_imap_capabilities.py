@@ -7,7 +7,6 @@ import pytest
 from tests.demo.conftest import fill
 from tests.demo.raw_client import RawImap
 from tests.fakes.imap import FakeImapServer
-from tests.servers.certificates import make_certificate
 from webmail.demo.imap_session import ImapConfig
 
 

@@ -13,6 +13,7 @@ from webmail.mime.addresses import (
     is_valid_email,
     parse_address_groups,
     parse_addresses,
+    unique_emails,
 )
 from webmail.mime.limits import MAX_ADDRESSES
 
@@ -133,3 +134,8 @@ def test_valid_addresses_are_accepted(text: str) -> None:
 @pytest.mark.req("R31")
 def test_invalid_addresses_are_refused(text: str) -> None:
     assert not is_valid_email(text)
+
+
+def test_an_address_counts_once_whatever_its_case() -> None:
+    addresses = (Address("Ann", "a@b.example"), Address("", "A@B.example"), Address("", "c@d.example"))
+    assert list(unique_emails(addresses)) == [addresses[0], addresses[2]]

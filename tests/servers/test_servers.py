@@ -8,6 +8,7 @@ import smtplib
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,7 +19,7 @@ from tests.servers.dovecot import SPECIAL_USE, DovecotServer, MailUser
 from tests.servers.ports import free_port
 from tests.servers.postfix import PostfixServer
 from tests.servers.postgres import PostgresServer
-from tests.servers.process import accepts_connections, server_directory, wait_until
+from tests.servers.process import accepts_connections, wait_until
 from tests.servers.redis import RedisServer
 
 StartServer = Callable[[Callable[[], DovecotServer]], DovecotServer]
@@ -49,7 +50,9 @@ def inbox_of(dovecot: DovecotServer, user: MailUser) -> list[bytes]:
         return [part[1] for part in parts if isinstance(part, tuple)]
 
 
-def test_dovecot_serves_imap_with_starttls_and_a_checked_certificate(dovecot: DovecotServer, mail_user: MailUser) -> None:
+def test_dovecot_serves_imap_with_starttls_and_a_checked_certificate(
+    dovecot: DovecotServer, mail_user: MailUser
+) -> None:
     dovecot.deliver(mail_user.name, HELLO)
     with imaplib.IMAP4("localhost", dovecot.imap_port) as client:
         client.starttls(trusting(dovecot))
@@ -161,7 +164,9 @@ def test_postfix_follows_a_changed_size_limit(postfix: PostfixServer, mail_user:
 
 
 def test_postfix_takes_a_login_over_implicit_tls(postfix: PostfixServer, mail_user: MailUser) -> None:
-    with smtplib.SMTP_SSL("localhost", postfix.tls_port, context=trusting(postfix), timeout=20, local_hostname="localhost") as client:
+    with smtplib.SMTP_SSL(
+        "localhost", postfix.tls_port, context=trusting(postfix), timeout=20, local_hostname="localhost"
+    ) as client:
         assert client.login(mail_user.name, mail_user.password)[0] == 235
 
 
@@ -201,8 +206,7 @@ def test_free_ports_are_never_given_twice() -> None:
     assert len(set(ports)) == len(ports)
 
 
-def test_an_issued_certificate_names_its_host() -> None:
-    directory = server_directory("ca")
-    issued = CertificateAuthority(directory).issue("mail.example.org", is_expired=True)
+def test_an_issued_certificate_names_its_host(tmp_path: Path) -> None:
+    issued = CertificateAuthority(tmp_path).issue("mail.example.org", is_expired=True)
     assert re.match(r"mail\.example\.org-[0-9a-f]+\.pem", issued.cert_file.name)
     assert issued.key_file.stat().st_mode & 0o077 == 0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from webmail.demo.addresses import DEMO_DOMAIN, MTA_NAME
 from webmail.demo.imap_structure import header_value, split_header
-from webmail.demo.mime_builder import build_message, message_part, mixed, text_part
+from webmail.demo.mime_builder import build_message, encode_header, message_part, mixed, text_part
 from webmail.demo.model import INBOX
 
 if TYPE_CHECKING:
@@ -139,18 +139,18 @@ class Postman:
             return
         now = self._clock()
         message_id = header_value(headers, "message-id") or ""
-        subject = header_value(headers, "subject") or "(no subject)"
+        subject = _readable(headers) or "(no subject)"
         references = " ".join(filter(None, [header_value(headers, "references"), message_id]))
         reply_headers = [
             ("From", recipient),
             ("To", parseaddr(header_value(headers, "from") or "")[1] or sender),
-            ("Subject", subject if re.match(r"re:", subject, re.IGNORECASE) else f"Re: {subject}"),
+            ("Subject", encode_header(subject if re.match(r"re:", subject, re.IGNORECASE) else f"Re: {subject}")),
             ("Date", format_datetime(now)),
             ("Message-ID", self._message_id()),
             *([("In-Reply-To", message_id), ("References", references)] if message_id else []),
             ("Auto-Submitted", "auto-replied"),
         ]
-        text = AUTO_REPLY.format(subject=_readable(headers), outside=self._outside_user)
+        text = AUTO_REPLY.format(subject=subject, outside=self._outside_user)
         self._send_back(sender, build_message(reply_headers, text_part(text)))
 
 
@@ -160,6 +160,8 @@ def _is_automatic(headers: Headers) -> bool:
 
 def _readable(headers: Headers) -> str:
     subject = header_value(headers, "subject") or ""
+    if not subject.isascii():  # sent as it is, with SMTPUTF8 or against the rules
+        return subject.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
         return str(make_header(decode_header(subject)))
     except (LookupError, ValueError):

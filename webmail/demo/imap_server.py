@@ -159,7 +159,8 @@ class Connection:
     async def _serve_command(self) -> None:
         line = await self._read_command()
         session = self._session
-        tag, _, rest = line.rstrip(b"\r\n").partition(b" ")
+        # Only the command's own line end goes: a literal may well end in more of them.
+        tag, _, rest = line.removesuffix(b"\n").removesuffix(b"\r").partition(b" ")
         session.tag = tag.decode("ascii", "replace")
         name, _, rest = rest.partition(b" ")
         command = name.decode("ascii", "replace").upper()

@@ -130,8 +130,12 @@ def envelope(headers: Headers) -> bytes:
 def _addresses(value: str | None) -> bytes:
     if not value:
         return b"NIL"
+    try:
+        pairs = getaddresses([value])
+    except RecursionError:  # thousands of nested comments
+        return b"NIL"
     entries = []
-    for name, address in getaddresses([value]):
+    for name, address in pairs:
         if not (name or address):
             continue
         local, _, domain = address.rpartition("@")

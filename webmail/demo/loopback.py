@@ -61,9 +61,13 @@ class ServerThread:
         self._thread = threading.Thread(target=body, name="demo-servers", daemon=True)
         self._thread.start()
         ready.wait(START_TIMEOUT_S)
-        for server in servers:
-            self.call(server.start())
-            self._servers.append(server)
+        try:
+            for server in servers:
+                self.call(server.start())
+                self._servers.append(server)
+        except OSError:
+            self.stop()  # a port is taken: leave nothing running behind
+            raise
 
     def call(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine in the server's loop and wait for its result. Raises whatever it raises."""

@@ -17,7 +17,7 @@ MEMBERS = (
     ("Agnes Thorne", "agnes@thorne.example"),
     ("Ravi Menon", "ravi.menon@example.net"),
     ("Bjarne Dahl", "bjarne@dahl-seil.example"),
-    ("Colette Aubry", "colette.aubry@example.fr"),
+    ("Colette Aubry", "colette@aubry.example"),
     ("Hugh Penrose", "hugh@penrose.example"),
 )
 

@@ -45,7 +45,7 @@ class Message:
     flags: frozenset[str]
     internal_date: datetime
     modseq: int
-    derived: dict[str, Any] = field(default_factory=dict)
+    derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def content_id(self) -> str:

@@ -6,6 +6,7 @@ It only takes mail in; where it goes is `delivery`'s business. A reply of 250 is
 from __future__ import annotations
 
 import asyncio
+import logging
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,8 @@ class SubmissionServer:
     async def start(self) -> None:
         """Bind and listen."""
         loop = asyncio.get_running_loop()
+        # aiosmtpd logs every line it reads, AUTH with its password among them.
+        logging.getLogger("mail.log").setLevel(logging.WARNING)
         self._server = await loop.create_server(self._make_protocol, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 

@@ -85,7 +85,7 @@ def written_languages() -> list[Specimen]:
             text_part(greek, charset="iso-8859-7"), 39, charset="iso-8859-7",
         ),
         Specimen(
-            "latin1", "Colette Aubry", "colette.aubry@example.fr", "Relevés de marée",
+            "latin1", "Colette Aubry", "colette@aubry.example", "Relevés de marée",
             text_part(french, charset="iso-8859-1"), 44, charset="iso-8859-1",
         ),
         Specimen(

@@ -15,6 +15,7 @@ from webmail.mime.headers import Headers, find_body, parse_list_headers, read_he
 from webmail.mime.limits import (
     MAX_BOUNDARY_BYTES,
     MAX_DEPTH,
+    MAX_HEADER_BLOCK_BYTES,
     MAX_HEADERS,
     MAX_HEADERS_PER_MESSAGE,
     MAX_MESSAGE_BYTES,
@@ -47,7 +48,7 @@ def parse_message(raw: bytes) -> Message:
         raise MessageTooLargeError(f"{len(raw)} bytes; at most {MAX_MESSAGE_BYTES} are taken apart")
     splitter = _Splitter(raw)
     root = splitter.read_entity(0, len(splitter.raw), "", 0, "text/plain")
-    list_headers = parse_list_headers(splitter.raw[: splitter.first_body])
+    list_headers = parse_list_headers(splitter.raw[: min(splitter.first_body, MAX_HEADER_BLOCK_BYTES)])
     return Message(root.headers, list_headers, root, tuple(splitter.defects))
 
 

@@ -217,7 +217,8 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# Only what the build made is served: bundles, icons, images (static/build.mjs).
+STATICFILES_DIRS = [BASE_DIR / "static" / "dist"]
 STATIC_ROOT = VAR_DIR / "static"
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_MAX_AGE = 31_536_000

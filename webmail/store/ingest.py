@@ -15,7 +15,7 @@ from accounts.ids import new_public_id
 from webmail.mime.addresses import Address
 from webmail.mime.headers import ListHeaders
 from webmail.mime.search_text import fold
-from webmail.mime.threading import base_subject
+from webmail.mime.threading import base_subject, thread_subject
 from webmail.store import changes, counters, emails, threads
 from webmail.store.models import Email, EmailKeyword, EmailMailbox, Placement
 from webmail.store.search import index
@@ -76,7 +76,7 @@ def ingest_emails(account_id: int, items: Sequence[NewEmail]) -> list[int]:
 def ingest_into(record: changes.Record, items: Sequence[NewEmail]) -> list[int]:
     """`ingest_emails` inside a recording of the caller's."""
     bases = [base_subject(item.headers.subject) for item in items]
-    refs = [_refs(item.headers, base) for item, base in zip(items, bases, strict=True)]
+    refs = [_refs(item.headers) for item in items]
     assigned = threads.assign_threads(record, refs)
     existing = set(assigned.thread_ids) - assigned.new_ids
     with counters.kept(record, existing) as counted:
@@ -91,26 +91,34 @@ def ingest_into(record: changes.Record, items: Sequence[NewEmail]) -> list[int]:
     return ids
 
 
-def place_emails(record: changes.Record, placed: Sequence[tuple[int, Place, Collection[str]]]) -> None:
+def place_emails(
+    record: changes.Record,
+    placed: Sequence[tuple[int, Place, Collection[str]]],
+    *,
+    hidden: Collection[int] = (),
+) -> None:
     """Known Emails were found at a server place: (email id, place, the server's keywords).
 
-    Writes the placement and the membership, and brings an orphan back.
+    Writes the placement and the membership, and brings an orphan back. `hidden`: ids of Emails that the user has taken out of
+    the mailbox already; they get no membership.
     """
     rows = [_placement_row(email_id, place, keywords) for email_id, place, keywords in placed if place.is_remote]
     insert_rows(Placement, _PLACEMENT_COLUMNS, rows, ignore_conflicts=True)
     by_mailbox: dict[int, list[int]] = {}
     for email_id, place, _ in placed:
-        if not place.is_deleted:
+        if not place.is_deleted and email_id not in hidden:
             by_mailbox.setdefault(place.mailbox_id, []).append(email_id)
     for mailbox_id, email_ids in by_mailbox.items():
         emails.add_to_mailbox(record, email_ids, mailbox_id)
     Email.objects.filter(pk__in=[row[0] for row in placed], orphaned_at__isnull=False).update(orphaned_at=None)
 
 
-def _refs(headers: ListHeaders, subject_base: str) -> list[int]:
+def _refs(headers: ListHeaders) -> list[int]:
     own = [headers.message_id] if headers.message_id else []
     # The nearest ancestor first: when references point into two threads, the reply belongs to the one it answers.
-    return threads.ref_hashes([*own, *headers.in_reply_to, *reversed(headers.references)], fold(subject_base))
+    return threads.ref_hashes(
+        [*own, *headers.in_reply_to, *reversed(headers.references)], thread_subject(headers.subject)
+    )
 
 
 _EMAIL_COLUMNS = (

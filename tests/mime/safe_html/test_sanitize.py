@@ -206,6 +206,10 @@ def test_colours_of_the_body_are_kept_on_a_block() -> None:
         ("<o:p>Word</o:p>", "Word"),
         ("text <unfinished", "text "),
         ("<h1>x</h2>y", "<h1>x</h1>y"),
+        ("<p>a<hr><p>b", "<p>a</p><hr><p>b</p>"),
+        ("<p><b>a<p>b</b>c", "<p><b>a</b></p><p><b>b</b>c</p>"),
+        ("<dl><dt>a<dd>b<dt>c</dl>", "<dl><dt>a</dt><dd>b</dd><dt>c</dt></dl>"),
+        ("<ul><li>a<ul><li>b</ul><li>c</ul>", "<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>"),
     ],
 )
 def test_sloppy_markup_reads_as_in_a_browser(html: str, expected: str) -> None:
@@ -290,6 +294,15 @@ def test_any_mix_of_markup_comes_out_safe_and_stays_so(html: str) -> None:
 @settings(max_examples=200, deadline=None)
 def test_no_text_makes_it_fail(text: str) -> None:
     assert_safe(clean(text).html)
+
+
+@pytest.mark.req("R43")
+@pytest.mark.parametrize(
+    "unit", ["<li><dt>", "<table><h3><main><colgroup><h1><details>", "<td><table></dt></a><dt><hr>", "<ul><tr>"]
+)
+@pytest.mark.parametrize("before", ["", "<table><table></table>", "<table><tr><td>", "<p><table><caption>"])
+def test_nesting_that_parsers_see_and_tag_counters_do_not(before: str, unit: str) -> None:
+    assert depth_of(clean(before + unit * 1_000).html) <= 2 * MAX_DEPTH
 
 
 @given(st.lists(PIECES, min_size=1, max_size=8).map("".join))

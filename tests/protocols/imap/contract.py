@@ -1,6 +1,7 @@
 """What every IMAP session must do, real or fake. A test module imports all of it and gives the fixture `open_imap`:
 a function that opens a new session of one fresh user each time it is called."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -237,10 +238,8 @@ def test_a_mailbox_opened_for_reading_refuses_changes(open_imap: OpenImap) -> No
     with open_imap() as session:
         (uid,) = fill(session, 1)
         assert session.select(b"INBOX", read_only=True).is_read_only
-        try:
+        with contextlib.suppress(PermanentlyRefused):  # some servers refuse, some ignore
             session.store_keywords([uid], add=["$seen"], remove=[])
-        except PermanentlyRefused:
-            pass  # some servers refuse, some ignore
         assert keywords_of(session) == {uid: frozenset()}
 
 

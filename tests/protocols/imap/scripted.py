@@ -33,16 +33,17 @@ def imap_script(
 
 def answer_quietly(peer: Peer, tag: bytes, command: bytes, capabilities: bytes) -> None:
     verb = command.upper()
+    data = b""
     if verb.startswith(b"CAPABILITY"):
-        peer.send(b"* CAPABILITY " + capabilities + b"\r\n")
+        data = b"* CAPABILITY " + capabilities + b"\r\n"
     elif verb.startswith(b"AUTHENTICATE"):
         peer.send(b"+ \r\n")
         peer.line()
     elif verb.startswith((b"SELECT", b"EXAMINE")):
-        peer.send(SELECTED)
+        data = SELECTED
     elif verb.startswith(b"LOGOUT"):
-        peer.send(b"* BYE bye\r\n")
-    peer.send(tag + b" OK done\r\n")
+        data = b"* BYE bye\r\n"
+    peer.send(data + tag + b" OK done\r\n")
 
 
 def on(verb: bytes, data: bytes, *, end: bytes = b"OK done") -> Answer:

@@ -6,15 +6,13 @@ from ipaddress import ip_network
 
 import pytest
 
-pytest.register_assert_rewrite("tests.protocols.imap.contract")
-
 from tests.protocols.imap.contract import *  # noqa: F403
 from tests.protocols.imap.contract import PLAIN, OpenImap
 from tests.servers.dovecot import DovecotServer
 from tests.servers.process import ServerUnavailable
 from webmail.protocols.errors import AuthenticationRefused, CertificateRefused, TlsFailed
 from webmail.protocols.imap.session import ImapSession, LiveImapSession, open_session
-from webmail.protocols.imap.types import Login
+from webmail.protocols.login import Login
 from webmail.protocols.transport import Endpoint, Security
 
 pytestmark = pytest.mark.live

@@ -28,9 +28,11 @@ from webmail.protocols.errors import (
 )
 from webmail.protocols.imap import idling, reading, wire
 from webmail.protocols.imap.session import LiveImapSession, open_session
-from webmail.protocols.imap.types import AppendResult, CopyResult, Login
+from webmail.protocols.imap.types import AppendResult, CopyResult
+from webmail.protocols.login import Login
 from webmail.protocols.transport import Security
 
+AT = datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)
 ALICE = Login("alice", "s3cret")
 ALL = b"IMAP4rev1 AUTH=PLAIN ENABLE CONDSTORE QRESYNC ESEARCH UIDPLUS MOVE IDLE LITERAL+ LIST-EXTENDED LIST-STATUS NAMESPACE"
 
@@ -222,6 +224,12 @@ def test_a_certificate_nobody_vouches_for_gets_no_credential(authority: Certific
 # Limits -----------------------------------------------------------------------------------------------------
 
 
+def _search_inbox(server: LoopbackServer) -> list[int]:
+    session = open_session(server.endpoint(), ALICE)
+    session.select(b"INBOX")
+    return session.search_uids()
+
+
 @pytest.mark.req("R36")
 @pytest.mark.parametrize("phase", [b"AUTHENTICATE", b"SELECT", b"UID SEARCH"])
 def test_a_drip_ends_at_the_total_deadline(phase: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,9 +241,7 @@ def test_a_drip_ends_at_the_total_deadline(phase: bytes, monkeypatch: pytest.Mon
     monkeypatch.setattr(wire, "COMMAND_S", 0.4)
     begin = time.monotonic()
     with serving(imap_script(answer)) as server, pytest.raises(DeadlineExceeded):
-        session = open_session(server.endpoint(), ALICE)
-        session.select(b"INBOX")
-        session.search_uids()
+        _search_inbox(server)
     assert time.monotonic() - begin < 5
 
 
@@ -770,13 +776,10 @@ def append_answer(end: bytes) -> Answer:
     def answer(peer: Peer, tag: bytes, command: bytes) -> bool:
         if not command.startswith(b"APPEND"):
             return False
-        if command.endswith(b"+}"):
-            size = int(command[command.rindex(b"{") + 1 : -2])
-        else:
-            size = int(command[command.rindex(b"{") + 1 : -1])
+        size = int(command[command.rindex(b"{") + 1 :].rstrip(b"+}"))
+        if not command.endswith(b"+}"):
             peer.send(b"+ go\r\n")
-        while len(peer.until(b"\r\n")) < size % 2:
-            pass
+        assert len(peer.until(b"\r\n")) == size + 2
         peer.send(tag + b" " + end + b"\r\n")
         return True
 
@@ -787,10 +790,9 @@ def append_answer(end: bytes) -> Answer:
 @pytest.mark.parametrize("capabilities", [b"IMAP4rev1 AUTH=PLAIN", b"IMAP4rev1 AUTH=PLAIN LITERAL+ UIDPLUS"])
 def test_append_sends_the_exact_bytes(capabilities: bytes) -> None:
     raw = b"Subject: \xff bare LF\nand CR\rand all"
-    at = datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)
     answer = append_answer(b"OK [APPENDUID 38505 3955] ok")
     with talking(answer, capabilities=capabilities) as (session, server):
-        assert session.append(b"Sent", raw, keywords=["$seen"], internal_date=at) == AppendResult(38505, 3955)
+        assert session.append(b"Sent", raw, keywords=["$seen"], internal_date=AT) == AppendResult(38505, 3955)
         sent = bytes(server.peers[0].received)
         assert b'APPEND "Sent" (\\Seen) " 3-Feb-2024 04:05:06 +0000" {%d' % len(raw) in sent
         assert sent.endswith(b"}\r\n" + raw + b"\r\n")
@@ -810,7 +812,7 @@ def test_what_a_literal_cannot_carry_is_not_appended() -> None:
         with pytest.raises(BadArgument):
             session.append(b"Sent", b"a\0b", keywords=[], internal_date=None)
         with pytest.raises(BadArgument):
-            session.append(b"Sent", b"x", keywords=[], internal_date=datetime(2024, 1, 1))
+            session.append(b"Sent", b"x", keywords=[], internal_date=AT.replace(tzinfo=None))
 
 
 # Listening ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 import base64
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -490,6 +491,28 @@ def test_a_cut_after_the_dot_comes_out_of_finish_data_alone(talk: Talk) -> None:
     with pytest.raises(ConnectionLost):
         send(session)
     assert server.messages == [ON_THE_WIRE]  # the server has it: only the caller's "unconfirmed" is right
+
+
+@pytest.mark.req("R65")
+@pytest.mark.fault("F2")
+def test_a_cut_seen_before_the_dot_leaves_no_doubt(talk: Talk) -> None:
+    hung_up = threading.Event()
+    proceed = threading.Event()
+
+    def hang_up(peer: Peer, line: bytes) -> None:
+        peer.send(b"354 go\r\n")
+        peer.until(b"line\r\n")
+        proceed.wait(5)
+        peer.close()
+        hung_up.set()
+
+    session, _ = talk({"DATA": hang_up})
+    send_envelope_and_data(session)
+    session.write_body(b"line\r\n")
+    proceed.set()
+    assert hung_up.wait(5)
+    with pytest.raises(TemporarilyRefused):
+        session.finish_data()
 
 
 @pytest.mark.req("R70")

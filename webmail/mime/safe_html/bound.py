@@ -57,7 +57,7 @@ _CELLS: Final = frozenset({"td", "th"})
 _SCOPE: Final = frozenset({"table", "caption"}) | _CELLS
 _TABLE_SCOPE: Final = frozenset({"table"})
 _LIST_SCOPE: Final = _SCOPE | {"ol", "ul"}
-_ITEM_SCOPE: Final = SPECIAL - {"address", "div", "p", "li", "dd", "dt"}
+_ITEM_SCOPE: Final = SPECIAL - {"address", "div", "p"}
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,9 @@ class _Tree:
         if self._elements >= MAX_ELEMENTS:
             self._drop(name)
             return
-        if name not in VOID:
+        if name == "hr" or name not in VOID:
             self._close_implied(name)
+        if name not in VOID:
             if len(self._stack) >= MAX_DEPTH or (name in FORMATTING and self._formatting >= MAX_OPEN_FORMATTING):
                 self._drop(name)
                 return
@@ -125,8 +126,7 @@ class _Tree:
                 self.out.append(f"</{name}>")
                 self._remove(index)
         elif name in SPECIAL or SPECIAL.isdisjoint(above):
-            self.out.extend(f"</{opened}>" for opened in reversed(self._stack[index:]))
-            self._cut(index)
+            self._close_from(index)
 
     def _drop(self, name: str) -> None:
         self.is_simplified = True
@@ -143,16 +143,21 @@ class _Tree:
         self._open[name] -= 1
         self._formatting -= name in FORMATTING
 
-    def _cut(self, index: int, *, is_formatting_kept: bool = False) -> None:
+    def _close_from(self, index: int, *, is_formatting_kept: bool = False) -> None:
+        """Close everything from `index` up, innermost first, with an end tag each, needed or not.
+
+        A parser may have closed some of it already, or may not have closed what we expect it to: the end tag settles it.
+        """
         closed = self._stack[index:]
-        for name in closed:
+        kept = [name for name in closed if is_formatting_kept and name in FORMATTING]
+        for name in reversed(closed):
             self._open[name] -= 1
             self._formatting -= name in FORMATTING
+            if name not in FORMATTING or not is_formatting_kept:
+                self.out.append(f"</{name}>")
         del self._stack[index:]
-        if is_formatting_kept:
-            for name in closed:
-                if name in FORMATTING:
-                    self._push(name)
+        for name in kept:
+            self._push(name)
 
     def _nearest(self, names: frozenset[str], stop_at: frozenset[str]) -> int | None:
         for index in range(len(self._stack) - 1, -1, -1):
@@ -175,6 +180,11 @@ class _Tree:
         if name in TABLE_PARTS:
             self._close_table_parts(name)
             return
+        if name == "table" and self._open["table"]:
+            # Outside of a cell a parser takes this for the end of the table around it.
+            index = self._nearest(_TABLE_SCOPE, _SCOPE)
+            if index is not None:
+                self._close_from(index, is_formatting_kept=True)
         if name in {"a", "nobr"}:
             index = self._find_open(name)
             if index is not None:
@@ -185,13 +195,13 @@ class _Tree:
         if name in CLOSES_PARAGRAPH and self._open["p"]:
             index = self._nearest(frozenset({"p"}), _SCOPE)
             if index is not None:
-                self._cut(index, is_formatting_kept=True)
+                self._close_from(index, is_formatting_kept=True)
 
     def _close_item(self, names: frozenset[str]) -> None:
         if any(self._open[each] for each in names):
             index = self._nearest(names, _ITEM_SCOPE)
             if index is not None:
-                self._cut(index, is_formatting_kept=True)
+                self._close_from(index, is_formatting_kept=True)
 
     def _close_table_parts(self, name: str) -> None:
         table = self._nearest(_TABLE_SCOPE, frozenset())
@@ -200,7 +210,7 @@ class _Tree:
         for parent in parents:
             if keep < len(self._stack) and self._stack[keep] in parent:
                 keep += 1
-        self._cut(keep)
+        self._close_from(keep)
 
 
 class _Reader:

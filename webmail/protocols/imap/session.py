@@ -14,6 +14,7 @@ from webmail.protocols.imap.changing import Changing
 from webmail.protocols.imap.idling import Idling
 from webmail.protocols.imap.reading import Reading
 from webmail.protocols.imap.wire import Client, encode_text, imap_errors
+from webmail.protocols.login import Login, sasl_plain, sasl_xoauth2
 from webmail.protocols.transport import Endpoint, Security
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
         IdleEvent,
         KeywordDelta,
         ListData,
-        Login,
         MailboxInfo,
         MailboxStatus,
         SelectedMailbox,
@@ -158,9 +158,9 @@ def _log_in(client: Client, login: Login) -> None:
     wire.begin()
     wire.untagged_responses.clear()
     if login.mechanism == "XOAUTH2":
-        _authenticate(client, "XOAUTH2", f"user={login.username}\x01auth=Bearer {login.password}\x01\x01".encode())
+        _authenticate(client, "XOAUTH2", sasl_xoauth2(login))
     elif "AUTH=PLAIN" in wire.capabilities:
-        _authenticate(client, "PLAIN", f"\0{login.username}\0{login.password}".encode())
+        _authenticate(client, "PLAIN", sasl_plain(login))
     elif "LOGINDISABLED" in wire.capabilities:
         raise PermanentlyRefused("the server takes no password on this connection", code="PRIVACYREQUIRED")
     else:

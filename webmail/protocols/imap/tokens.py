@@ -21,7 +21,7 @@ MAX_DEPTH = 100  # of nested lists; security R39, Postfix allows as many MIME le
 Node = bytes | None | list["Node"]
 
 
-class BadSyntax(ValueError):  # noqa: N818  named by cause, as all our errors
+class BadSyntax(ValueError):
     """These bytes follow no grammar we know. The caller leaves this answer out."""
 
 

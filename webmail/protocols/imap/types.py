@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 # Parts that belong to the message's machinery, not to what a person attached.
@@ -18,15 +18,6 @@ _NOT_ATTACHED_TYPES = frozenset(
         "text/rfc822-headers",
     }
 )
-
-
-@dataclass(frozen=True)
-class Login:
-    """How to log in. `mechanism` is "PLAIN" (a password) or "XOAUTH2" (then `password` is the access token)."""
-
-    username: str
-    password: str = field(repr=False)
-    mechanism: str = "PLAIN"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from webmail.protocols.errors import BadArgument
 from webmail.protocols.guard import refuse_line_breaks
 
 
-class BadMailboxName(ValueError):  # noqa: N818  named by cause, as all our errors
+class BadMailboxName(ValueError):
     """The bytes are no valid modified UTF-7."""
 
 

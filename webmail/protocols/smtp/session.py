@@ -234,10 +234,14 @@ class LiveSmtpSession:
 
         `ConnectionLost`, `DeadlineExceeded` and `ServerMisbehaved` mean that the fate of the message is unknown: treat
         it as unconfirmed (reliability R65). `TemporarilyRefused` and `PermanentlyRefused` are raised only when the
-        server spoke before its turn, so that the dot was never written.
+        server spoke or hung up before its turn, so that the dot was never written.
         """
         self._require(_Phase.BODY)
-        self._refuse_early_reply()
+        try:
+            self._refuse_early_reply()
+        except ConnectionLost as error:
+            # Known to be unsent; as ConnectionLost it would bother the user with a doubt that does not exist.
+            raise TemporarilyRefused("the connection ended before the message did") from error
         with self._limits(timeouts.FINAL_DOT_S):
             self._connection.write(b".\r\n")  # write_body ended the last line
             reply = read_reply(self._connection, seconds=timeouts.scaled(timeouts.FINAL_DOT_S))

@@ -1,0 +1,46 @@
+// Builds what pages load: one script, one style sheet, one sprite of icons, images. Run by `npm run build`.
+import { build } from "esbuild";
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const dist = join(here, "dist");
+const lucide = join(here, "..", "node_modules", "lucide-static", "icons");
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+
+await build({
+  entryPoints: [join(here, "js", "main.js"), join(here, "css", "main.css"), join(here, "css", "message.css")],
+  outdir: dist,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: ["es2022", "chrome120", "firefox120", "safari17"],
+  external: ["*.svg"],
+  entryNames: "[name]",
+  logLevel: "warning",
+});
+
+writeFileSync(join(dist, "icons.svg"), sprite(readNames(join(here, "icons.txt"))));
+cpSync(join(here, "images"), dist, { recursive: true });
+
+function readNames(file) {
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line && !line.startsWith("#"));
+}
+
+// Each icon becomes a <symbol>; stroke, width and size come from the page's own CSS.
+function sprite(names) {
+  const known = new Set(readdirSync(lucide));
+  const symbols = names.map((name) => {
+    if (!known.has(`${name}.svg`)) throw new Error(`icons.txt names ${name}, which lucide does not have`);
+    const source = readFileSync(join(lucide, `${name}.svg`), "utf8");
+    const inner = source.slice(source.indexOf(">", source.indexOf("<svg")) + 1, source.lastIndexOf("</svg>"));
+    return `<symbol id="${name}" viewBox="0 0 24 24">${inner.trim().replace(/\s*\n\s*/g, "")}</symbol>`;
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>\n`;
+}

@@ -1,0 +1,184 @@
+"""Drafts: begun from nothing or from a message, saved without losing a word, filled with files."""
+
+import pytest
+
+from accounts import services
+from accounts.models import Identity
+from tests.factories import make_mailbox
+from tests.outbox.letters import make_raw, make_sender, put_email
+from webmail.outbox import drafts
+from webmail.outbox.drafts import DraftFields
+from webmail.outbox.errors import AttachmentTooLarge, DraftConflict, DraftGone, OriginalNotHere
+from webmail.outbox.messages import MAX_FILES_BYTES
+from webmail.outbox.models import Draft, DraftAttachment
+from webmail.store import blobs
+
+pytestmark = pytest.mark.django_db
+
+WITH_FILE = (
+    b"From: Bob Builder <bob@example.org>\r\nTo: alice@pillarbox.test\r\nSubject: Plans\r\n"
+    b"Date: Mon, 03 Mar 2025 10:00:00 +0000\r\nMessage-ID: <plans@example.org>\r\nMIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    b"--b\r\nContent-Type: text/plain\r\n\r\nsee the file\r\n"
+    b'--b\r\nContent-Type: application/pdf; name="plan.pdf"\r\nContent-Disposition: attachment; filename="plan.pdf"\r\n'
+    b"Content-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQ=\r\n--b--\r\n"
+)
+
+
+def add_identity(account, email, **fields):
+    identity = Identity(account=account, name="Alice", email=email, **fields)
+    services.save_identity(identity)
+    return identity
+
+
+def test_new_draft_has_the_signature_of_the_default_identity():
+    account = make_sender()
+    identity = Identity.objects.get(account=account)
+    identity.signature_text = "Alice\nExample Ltd"
+    services.save_identity(identity)
+
+    draft = drafts.create_draft(account)
+
+    assert draft.identity == identity
+    assert draft.text == "\n\n-- \nAlice\nExample Ltd\n"
+    assert draft.message_id.endswith("@pillarbox.test")
+    assert draft.revision == 1
+
+
+def test_reply_is_seeded_from_the_original():
+    account = make_sender()
+    original = put_email(
+        make_mailbox(account), make_raw(Subject="Budget", Message_ID="<one@example.org>", text="Numbers?")
+    )
+
+    draft = drafts.create_draft(account, original=original, mode="reply")
+
+    assert draft.to == "Bob Builder <bob@example.org>"
+    assert draft.subject == "Re: Budget"
+    assert draft.in_reply_to == ["one@example.org"]
+    assert draft.references == ["one@example.org"]
+    assert "> Numbers?" in draft.text
+    assert (draft.original, draft.is_forward) == (original, False)
+
+
+def test_reply_to_all_leaves_out_every_own_address():
+    user = make_sender().user
+    account = make_sender(user)
+    other = make_sender(user)
+    raw = make_raw(To=f"{account.address}, {other.address}, carol@example.org", Cc="dave@example.org")
+    original = put_email(make_mailbox(account), raw)
+
+    draft = drafts.create_draft(account, original=original, mode="reply_all")
+
+    assert draft.to == "Bob Builder <bob@example.org>"
+    assert draft.cc == "carol@example.org, dave@example.org"
+
+
+def test_answer_comes_from_the_address_the_original_was_delivered_to():
+    account = make_sender()
+    alias = add_identity(account, "sales@pillarbox.test")
+    mailbox = make_mailbox(account)
+    addressed = put_email(mailbox, make_raw(To="SALES@pillarbox.test"))
+    delivered = put_email(mailbox, make_raw(To="list@example.org", Delivered_To="sales@pillarbox.test"))
+    neither = put_email(mailbox, make_raw(To="list@example.org"))
+
+    chosen = [
+        drafts.create_draft(account, original=original, mode="reply").identity
+        for original in (addressed, delivered, neither)
+    ]
+
+    assert chosen == [alias, alias, Identity.objects.get(account=account, is_default=True)]
+
+
+def test_forward_carries_the_attachments_as_blobs():
+    account = make_sender()
+    original = put_email(make_mailbox(account), WITH_FILE)
+
+    draft = drafts.create_draft(account, original=original, mode="forward")
+
+    file = draft.attachments.get()
+    assert (file.name, file.type) == ("plan.pdf", "application/pdf")
+    assert blobs.read_blob(file.blob) == b"%PDF-1.4"
+    assert blobs.get_blob_for(account.pk, file.blob.sha256) == file.blob
+    assert draft.subject == "Fwd: Plans"
+    assert draft.is_forward
+    assert "see the file" in draft.text
+
+
+def test_message_without_bytes_can_be_answered_but_not_forwarded():
+    account = make_sender()
+    raw = make_raw(Subject="Häuser", Message_ID="<far@example.org>", Reply_To="desk@example.org")
+    original = put_email(make_mailbox(account), raw, has_bytes=False)
+
+    draft = drafts.create_draft(account, original=original, mode="reply")
+
+    assert (draft.to, draft.subject) == ("desk@example.org", "Re: Häuser")
+    assert draft.in_reply_to == ["far@example.org"]
+    assert draft.text == ""
+    with pytest.raises(OriginalNotHere):
+        drafts.create_draft(account, original=original, mode="forward")
+
+
+def test_save_writes_what_is_given_and_counts_the_revision():
+    draft = drafts.create_draft(make_sender())
+
+    saved = drafts.save_draft(draft, fields=DraftFields(to="bob@example.org", text="Hi"), expected_revision=1)
+    saved = drafts.save_draft(saved, fields=DraftFields(subject="Later"), expected_revision=2)
+
+    assert (saved.to, saved.text, saved.subject, saved.revision) == ("bob@example.org", "Hi", "Later", 3)
+
+
+@pytest.mark.req("R77")
+def test_second_window_cannot_overwrite_unseen():
+    draft = drafts.create_draft(make_sender())
+    drafts.save_draft(draft, fields=DraftFields(text="first window"), expected_revision=1)
+    mine = DraftFields(text="second window")
+
+    with pytest.raises(DraftConflict) as caught:
+        drafts.save_draft(draft, fields=mine, expected_revision=1)
+
+    assert caught.value.current.text == "first window"
+    assert caught.value.current.revision == 2
+    fork = drafts.fork_draft(draft, fields=mine)
+    assert set(Draft.objects.values_list("text", flat=True)) == {"first window", "second window"}
+    assert fork.message_id != draft.message_id
+
+
+def test_save_of_a_discarded_draft_says_that_it_is_gone():
+    draft = drafts.create_draft(make_sender())
+    assert drafts.discard_draft(draft) is True
+    assert drafts.discard_draft(draft) is False
+    with pytest.raises(DraftGone):
+        drafts.save_draft(draft, fields=DraftFields(text="x"), expected_revision=None)
+
+
+def test_attachments_are_added_and_removed():
+    draft = drafts.create_draft(make_sender())
+
+    added = drafts.add_attachment(draft, name="note.txt", type="text/plain", raw=b"hello")
+
+    assert drafts.attachments_size(draft) == 5
+    assert drafts.remove_attachment(draft, added.public_id) is True
+    assert drafts.remove_attachment(draft, added.public_id) is False
+    assert not DraftAttachment.objects.filter(draft=draft).exists()
+
+
+def test_too_large_attachment_is_refused_with_figures():
+    draft = drafts.create_draft(make_sender())
+    drafts.add_attachment(draft, name="a.bin", type="", raw=b"x" * 5_000_000)
+
+    with pytest.raises(AttachmentTooLarge) as caught:
+        drafts.add_attachment(draft, name="b.bin", type="", raw=bytes(MAX_FILES_BYTES - 4_000_000))
+
+    assert str(caught.value) == (
+        "With this file the attachments have 26 MB; a message can carry 25 MB. Remove a file or send a link."
+    )
+    assert draft.attachments.count() == 1
+
+
+def test_identity_of_another_account_is_never_chosen():
+    user = make_sender().user
+    mine, other = make_sender(user), make_sender(user)
+    original = put_email(make_mailbox(mine), make_raw(To=other.address))
+    draft = drafts.create_draft(mine, original=original, mode="reply")
+    assert draft.identity.account == mine

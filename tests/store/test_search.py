@@ -1,0 +1,129 @@
+"""The query language and what it finds, the same on both databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import factories
+from tests.store.conftest import World
+from webmail.mime.addresses import Address
+from webmail.store import changes, emails
+from webmail.store.models import Email
+from webmail.store.search.parse import QueryFault, Term, parse_query
+from webmail.store.search.run import search_emails
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("", []),
+        ("two words", [Term("", "two"), Term("", "words")]),
+        ('"a phrase" x', [Term("", "a phrase"), Term("", "x")]),
+        ("from:anna", [Term("from", "anna")]),
+        ('FROM:"Anna B"', [Term("from", "Anna B")]),
+        ("-is:unread", [Term("is", "unread", is_negated=True)]),
+        ("http://example.org/x", [Term("", "http://example.org/x")]),
+        ("10:30", [Term("", "10:30")]),
+    ],
+)
+def test_a_query_is_read_into_terms(text: str, terms: list[Term]) -> None:
+    found = [(term.operator, term.value, term.is_negated) for term in parse_query(text)]
+    assert found == [(term.operator, term.value, term.is_negated) for term in terms]
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "message"),
+    [
+        ("a befor:2026", 2, "Did you mean before:?"),
+        ('a "open', 2, "not closed"),
+        ("from:", 0, "needs a person"),
+        ("x" * 2_000, 1_000, "characters at most"),
+    ],
+)
+def test_a_fault_is_told_at_its_place(text: str, position: int, message: str) -> None:
+    with pytest.raises(QueryFault, match=message) as fault:
+        parse_query(text)
+    assert fault.value.position == position
+
+
+def hits(world: World, text: str) -> set[str]:
+    """Subjects of what a query finds."""
+    return {email.subject for email in search_emails(world.alice, parse_query(text))}
+
+
+@pytest.fixture
+def letters(world: World) -> World:
+    """Four messages that differ in what can be searched for."""
+
+    def put(subject: str, **fields: object) -> Email:
+        names = {key: fields.pop(key) for key in ("from_", "from_name") if key in fields}
+        return factories.make_email(world.inbox, headers=factories.make_headers(subject=subject, **names), **fields)  # type: ignore[arg-type]
+
+    put("Rechnung für März", from_="anna@shop.example", from_name="Anna Müller", size_bytes=5_000_000)
+    put("Budget 2026", keywords=["$seen", "$flagged"], search_text="der quartalsbericht liegt bei")
+    put("会議のお知らせ", has_attachment=True, keywords=["$seen"])
+    trashed = put("Rechnung alt")
+    with changes.recording(world.account.pk) as record:
+        emails.add_to_mailbox(record, [trashed.pk], world.trash.pk)
+        emails.remove_from_mailbox(record, [trashed.pk], world.inbox.pk)
+    return world
+
+
+@pytest.mark.req("S17")
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("rechnung", {"Rechnung für März"}),
+        ("RECHNUNG marz", {"Rechnung für März"}),
+        ("echnun", {"Rechnung für März"}),
+        ("anna", {"Rechnung für März"}),
+        ("from:muller", {"Rechnung für März"}),
+        ("from:@shop.example", {"Rechnung für März"}),
+        ("to:anna", set()),
+        ("subject:anna", set()),
+        ("quartals", {"Budget 2026"}),
+        ("body:quartals", {"Budget 2026"}),
+        ("subject:quartals", set()),
+        ("会議", {"会議のお知らせ"}),
+        ("is:unread", {"Rechnung für März"}),
+        ("is:starred", {"Budget 2026"}),
+        ("has:attachment", {"会議のお知らせ"}),
+        ("-has:attachment -is:unread", {"Budget 2026"}),
+        ("larger:1M", {"Rechnung für März"}),
+        ("in:trash rechnung", {"Rechnung alt"}),
+        ("in:anywhere rechnung", {"Rechnung für März", "Rechnung alt"}),
+        ("before:2026-03-03", set()),
+        ("after:2026-03-03 is:starred", {"Budget 2026"}),
+        ('"fur marz"', {"Rechnung für März"}),
+        ('subject:"%"', set()),
+        ('"a\' OR 1=1"', set()),
+    ],
+)
+def test_queries_find_what_they_say(letters: World, query: str, found: set[str]) -> None:
+    assert hits(letters, query) == found
+
+
+@pytest.mark.parametrize("query", ["is:blue", "has:wings", "larger:big", "before:never", "in:nowhere"])
+def test_a_value_that_makes_no_sense_is_a_fault(letters: World, query: str) -> None:
+    with pytest.raises(QueryFault):
+        hits(letters, query)
+
+
+@pytest.mark.req("R56")
+def test_search_sees_only_the_users_own_mail(letters: World) -> None:
+    bob = factories.make_user("bob")
+    assert list(search_emails(bob, parse_query("in:anywhere rechnung"))) == []
+
+
+def test_text_added_later_is_found_at_once(letters: World) -> None:
+    email = Email.objects.get(subject="Budget 2026")
+    emails.store_parsed(letters.account.pk, [emails.ParsedBody(email.pk, "Vorschau", "ganz neuer text", False)])
+    assert hits(letters, "neuer") == {"Budget 2026"}
+    assert hits(letters, "quartals") == set()
+
+
+def test_a_to_address_is_found_only_in_to(world: World) -> None:
+    headers = factories.make_headers(subject="An Carla", to=(Address("Carla", "carla@example.com"),))
+    factories.make_email(world.inbox, headers=headers)
+    assert hits(world, "to:carla") == {"An Carla"}
+    assert hits(world, "from:carla") == set()

@@ -1,0 +1,118 @@
+"""Why a draft or a submission is refused before anything changed. Each message is fit to be shown as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from webmail.outbox.models import Draft
+
+
+def in_megabytes(size_bytes: int) -> str:
+    """A size for people, in the decimal megabytes that mail servers state: "0.4 MB", "41 MB"."""
+    megabytes = size_bytes / 1_000_000
+    return f"{megabytes:.0f} MB" if megabytes >= 10 else f"{megabytes:.1f} MB"
+
+
+class OutboxError(Exception):
+    """Base of everything the outbox raises on purpose; `str()` is plain words for people."""
+
+
+class DraftConflict(OutboxError):
+    """The draft was changed elsewhere since it was read. Nothing was written; both versions are still there.
+
+    `current` is the draft as it is now: show both and ask (reliability R77).
+    """
+
+    def __init__(self, current: Draft) -> None:
+        super().__init__(
+            "This draft was changed in another window. Your text is still here: keep yours as a second draft, or take the other."
+        )
+        self.current = current
+
+
+class DraftGone(OutboxError):
+    """The draft was sent or discarded elsewhere. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("This draft is not here any more: it was sent or discarded in another window.")
+
+
+class AttachmentTooLarge(OutboxError):
+    """The files of a draft would pass the limit. Sizes in bytes; `total_bytes` includes the new file."""
+
+    def __init__(self, *, size_bytes: int, total_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            f"With this file the attachments have {in_megabytes(total_bytes)}; a message can carry "
+            f"{in_megabytes(limit_bytes)}. Remove a file or send a link."
+        )
+        self.size_bytes, self.total_bytes, self.limit_bytes = size_bytes, total_bytes, limit_bytes
+
+
+class OriginalNotHere(OutboxError):
+    """The message to forward has not been fetched yet. Ask for its body and try again."""
+
+    def __init__(self) -> None:
+        super().__init__("The message to forward is still being fetched from the server. Try again in a moment.")
+
+
+class SubmissionRefused(OutboxError):
+    """The message cannot be sent as it is. Nothing was stored; the draft is untouched."""
+
+
+class NoRecipients(SubmissionRefused):
+    """To, Cc and Bcc are all empty."""
+
+    def __init__(self) -> None:
+        super().__init__("Nobody to send to yet. Add at least one address.")
+
+
+class BadRecipient(SubmissionRefused):
+    """`address` is no address one can send to."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"“{address}” is not a complete e-mail address. Correct or remove it.")
+        self.address = address
+
+
+class TooManyRecipients(SubmissionRefused):
+    """More than one message may have."""
+
+    def __init__(self, *, count: int, limit: int) -> None:
+        super().__init__(f"{count} recipients; one message can have {limit}. Send it in parts or use a mailing list.")
+        self.count, self.limit = count, limit
+
+
+class CannotSend(SubmissionRefused):
+    """The account has no server for outgoing mail, or no address to send from."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"{address} has no server for outgoing mail. Add one in the account's settings or choose another sender."
+        )
+
+
+class MessageTooLarge(SubmissionRefused):
+    """The finished message passes the limit. Sizes in bytes."""
+
+    def __init__(self, *, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            f"The message has {in_megabytes(size_bytes)}; at most {in_megabytes(limit_bytes)} can be sent. "
+            "Remove a file or send a link."
+        )
+        self.size_bytes, self.limit_bytes = size_bytes, limit_bytes
+
+
+class BadContent(SubmissionRefused):
+    """A header or a file name holds something that mail cannot carry."""
+
+
+class BadSendTime(SubmissionRefused):
+    """`send_at` lies too far ahead."""
+
+
+class IdempotencyMismatch(SubmissionRefused):
+    """The key was used before for another request (rest section 5: 422)."""
+
+    def __init__(self) -> None:
+        super().__init__("This idempotency key was used before for another message.")

@@ -1,0 +1,90 @@
+"""How pages write dates, sizes and figures (ux section 12). Values in, words out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+WEEKDAYS_SHOWN = 6  # days back for which the weekday says enough
+HIGHEST_FIGURE = 9_999
+
+
+def list_date(moment: datetime) -> str:
+    """Today "14:10", last six days "Tue 14:10", this year "3 Mar", else "3 Mar 2024"; in the active zone."""
+    local, now = timezone.localtime(moment), timezone.localtime()
+    days = (now.date() - local.date()).days
+    if days == 0:
+        return date_format(local, "H:i")
+    if 0 < days <= WEEKDAYS_SHOWN:
+        return date_format(local, "D H:i")
+    return date_format(local, "j M" if local.year == now.year else "j M Y")
+
+
+def full_date(moment: datetime) -> str:
+    """The whole date with its zone, such as "Tuesday, 3 March 2026 at 14:10 (UTC+01:00)"."""
+    local = timezone.localtime(moment)
+    offset = local.strftime("%z")
+    zone = f"UTC{offset[:3]}:{offset[3:5]}" if offset and offset != "+0000" else "UTC"
+    return _("%(date)s at %(time)s (%(zone)s)") % {
+        "date": date_format(local, "l, j F Y"),
+        "time": date_format(local, "H:i"),
+        "zone": zone,
+    }
+
+
+def ago(moment: datetime) -> str:
+    """For less than a day "2 hours ago", else the list date."""
+    passed = timezone.now() - moment
+    if timedelta(0) <= passed < timedelta(minutes=1):
+        return _("just now")
+    if timedelta(0) <= passed < timedelta(hours=1):
+        minutes = int(passed.total_seconds() // 60)
+        return ngettext("%(count)d minute ago", "%(count)d minutes ago", minutes) % {"count": minutes}
+    if timedelta(0) <= passed < timedelta(days=1):
+        hours = int(passed.total_seconds() // 3600)
+        return ngettext("%(count)d hour ago", "%(count)d hours ago", hours) % {"count": hours}
+    return list_date(moment)
+
+
+def date_group(moment: datetime) -> str:
+    """The heading of a list: Today, Yesterday, This week, Last week, a month."""
+    local, now = timezone.localtime(moment).date(), timezone.localtime().date()
+    days = (now - local).days
+    if days <= 0:
+        return _("Today")
+    if days == 1:
+        return _("Yesterday")
+    week_start = now - timedelta(days=now.weekday())
+    if local >= week_start:
+        return _("This week")
+    if local >= week_start - timedelta(days=7):
+        return _("Last week")
+    return date_format(local, "F" if local.year == now.year else "F Y")
+
+
+def size(size_bytes: int) -> str:
+    """ "640 B", "12 KB", "3.4 MB": decimal units, as file managers show them."""
+    value = float(size_bytes)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return ""
+
+
+def figure(count: int) -> str:
+    """A count beside a mailbox: 9,999+ at most."""
+    return f"{HIGHEST_FIGURE:,}+" if count > HIGHEST_FIGURE else f"{count:,}"
+
+
+def with_query(path: str, query: Mapping[str, Any]) -> str:
+    """The path with those parameters that are neither None nor empty."""
+    kept = {name: value for name, value in query.items() if value not in (None, "")}
+    return f"{path}?{urlencode(kept)}" if kept else path
