@@ -1,5 +1,6 @@
 """Fixtures for all tests: the environment before Django starts, the databases, and the real servers."""
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -42,6 +43,11 @@ def pytest_report_header() -> str:
 def pytest_sessionstart() -> None:
     """Keep the settings module out of the environment even if the product's own code has put it there."""
     forget_settings_module()
+
+
+def pytest_unconfigure() -> None:
+    """Remove this process's files; parallel workers end without Python's own clean-up at exit."""
+    shutil.rmtree(TEST_DIRECTORY, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

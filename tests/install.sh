@@ -3,7 +3,7 @@
 # for no password. Elsewhere it only names what is missing; those tests then skip and say so. Starts no system service.
 set -eu
 
-PACKAGES="dovecot-imapd dovecot-pop3d postfix redis-server postgresql chromium fonts-dejavu-core python3-venv"
+PACKAGES="dovecot-imapd dovecot-pop3d postfix redis-server postgresql chromium fonts-dejavu-core python3-venv make"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -20,6 +20,9 @@ missing() {
 	have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
 	have chromium || have chromium-browser || have google-chrome || echo chromium
 	[ -d /usr/share/fonts ] || echo fonts-dejavu-core
+	have make || echo make
+	# Debian's Python comes without what makes a virtual environment.
+	have python3 || echo python3
 	python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
 }
 
@@ -60,7 +63,6 @@ if [ ! -e "$policy" ]; then
 fi
 
 say "Installing for the tests: $wanted"
-export DEBIAN_FRONTEND=noninteractive
 apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300"
 $apt update || say "apt-get update failed; trying with the package lists there are"
 # shellcheck disable=SC2086 # a list of words
