@@ -1,7 +1,6 @@
 """Fixtures for all tests: the environment before Django starts, the databases, and the real servers."""
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,8 +20,7 @@ from tests.servers.redis import RedisServer
 try:
     TEST_DIRECTORY = start_django()
 except RuntimeError as error:
-    print(f"TEMP: {error}")
-    TEST_DIRECTORY = Path(tempfile.mkdtemp(prefix="pbx-test-"))
+    raise pytest.UsageError(str(error)) from error
 
 Server = TypeVar("Server", DovecotServer, PostfixServer, PostgresServer, RedisServer)
 

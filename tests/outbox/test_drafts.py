@@ -41,7 +41,7 @@ def test_new_draft_has_the_signature_of_the_default_identity():
 
     assert draft.identity == identity
     assert draft.text == "\n\n-- \nAlice\nExample Ltd\n"
-    assert draft.message_id.endswith("@pillarbox.test")
+    assert draft.message_id.endswith("@example.org")
     assert draft.revision == 1
 
 
