@@ -12,7 +12,7 @@ rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 
 await build({
-  entryPoints: [join(here, "js", "main.js"), join(here, "css", "main.css"), join(here, "css", "message.css")],
+  entryPoints: [join(here, "js", "main.js"), join(here, "css", "main.css")],
   outdir: dist,
   bundle: true,
   minify: true,

@@ -14,7 +14,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,6 +135,7 @@ class ServerProcess:
         log: Path,
         run_as: Account | None = None,
         cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         """Start it. `run_as` is honoured only by root; `stop_signal` is the server's own way to end cleanly."""
@@ -147,6 +148,7 @@ class ServerProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=cwd,
+                env=environment,
                 # A Ctrl-C on the test run must not reach the server before the fixtures end it.
                 start_new_session=True,
             )

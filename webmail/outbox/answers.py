@@ -27,7 +27,7 @@ FIRST_PERMANENT_CODE = 500  # RFC 5321 4.2.1
 
 @dataclass(frozen=True)
 class Answer:
-    """A reply as it counts here. `code` 0: the server gave none, and `text` is ours; else its text is untrusted.
+    """A reply as it counts here. With neither code nor enhanced status the text is ours, else the server's and untrusted.
 
     `is_refusal` makes it final whatever the code: the last try is over, or there is no code.
     """
@@ -43,6 +43,11 @@ class Answer:
         if 200 <= self.code < 300 and not self.is_refusal:
             return Status.ACCEPTED
         return Status.REFUSED if self.is_refusal or self.code >= FIRST_PERMANENT_CODE else Status.WAITING
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether the text is the server's."""
+        return bool(self.code or self.enhanced)
 
     def __str__(self) -> str:
         words = [str(self.code) if self.code else "", self.enhanced, self.text]

@@ -422,7 +422,7 @@ def _settle(
 
 
 def _text_for(target: Phase, answer: Answer, refused: int) -> str:
-    said = f" The server said: “{answer}”" if answer.code else f" {answer.text}".rstrip()
+    said = f" The server said: “{answer}”" if answer.is_quoted else f" {answer.text}".rstrip()
     if target == Phase.RETRY:
         return f"Not sent yet; it is tried again.{said}"
     if target == Phase.FAILED:

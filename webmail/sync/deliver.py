@@ -34,7 +34,6 @@ from webmail.protocols.errors import (
     PermanentlyRefused,
     ProtocolError,
     ServerError,
-    TemporarilyRefused,
 )
 from webmail.protocols.smtp.session import Envelope, EnvelopeResult, Reply, SmtpSession
 from webmail.store import blobs
@@ -217,14 +216,14 @@ def answer_of(reply: Reply) -> Answer:
 
 def answer_of_error(error: Exception) -> Answer:
     """An error in the outbox's terms: with the server's words where it spoke."""
-    if isinstance(error, ServerError) and error.server_text:
-        code = int(error.code) if _CODE.fullmatch(error.code) else 0
-        return Answer(code or _class_of(error), error.server_text, "" if code else error.code)
-    return Answer(text=plain_reason(error))
-
-
-def _class_of(error: ServerError) -> int:
-    return 450 if isinstance(error, TemporarilyRefused) else 550
+    if not isinstance(error, ServerError):
+        return Answer(text=plain_reason(error))
+    if not error.server_text:  # ours, such as the figures of a message that is too large for this server
+        text = str(error)
+        return Answer(text=f"{text[:1].upper()}{text[1:]}.")
+    if _CODE.fullmatch(error.code):
+        return Answer(int(error.code), error.server_text)
+    return Answer(text=error.server_text, enhanced=error.code)
 
 
 def _envelope(submission: Submission, raw: bytes) -> Envelope:

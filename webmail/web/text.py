@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils.translation import ngettext
 
 WEEKDAYS_SHOWN = 6  # days back for which the weekday says enough
 HIGHEST_FIGURE = 9_999
+PALETTE_SIZE = 8
 
 
 def list_date(moment: datetime) -> str:
@@ -37,6 +39,11 @@ def full_date(moment: datetime) -> str:
         "time": date_format(local, "H:i"),
         "zone": zone,
     }
+
+
+def iso(moment: datetime) -> str:
+    """For `<time datetime>`: with the offset of the active zone."""
+    return timezone.localtime(moment).isoformat(timespec="seconds")
 
 
 def ago(moment: datetime) -> str:
@@ -67,6 +74,16 @@ def date_group(moment: datetime) -> str:
     if local >= week_start - timedelta(days=7):
         return _("Last week")
     return date_format(local, "F" if local.year == now.year else "F Y")
+
+
+def initial(name: str) -> str:
+    """The letter of an avatar: the first letter or digit of a name or address."""
+    return next((char.upper() for char in name if char.isalnum()), "?")
+
+
+def color_of(address: str) -> int:
+    """A place in the palette of eight, the same for an address wherever it is shown."""
+    return zlib.crc32(address.casefold().encode()) % PALETTE_SIZE
 
 
 def size(size_bytes: int) -> str:

@@ -1,0 +1,197 @@
+"""What stands around every page of a signed-in person: common views, account trees, state of the connections.
+
+Templates get it by `shell_of(request)`, so that views of any layer can use the same frame. Each part is read when a template
+asks for it: a fragment without a sidebar costs no query for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.models import AccountState, MailAccount, User
+from webmail.outbox import queries as outbox
+from webmail.store.models import Mailbox, Role
+from webmail.store.queries.accounts import AccountTree, account_trees
+
+_TROUBLED = (AccountState.FAILING, AccountState.AUTH_FAILED)
+ROLE_ICONS = {
+    Role.INBOX: "inbox",
+    Role.DRAFTS: "file-text",
+    Role.SENT: "send",
+    Role.ARCHIVE: "archive",
+    Role.JUNK: "octagon-alert",
+    Role.TRASH: "trash-2",
+    Role.ALL: "layers",
+    Role.FLAGGED: "star",
+    Role.NONE: "folder",
+}
+_TOTALS = (Role.DRAFTS,)
+_UNCOUNTED = (Role.JUNK, Role.TRASH, Role.SENT, Role.ARCHIVE, Role.ALL, Role.FLAGGED)
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """A line of the sidebar. `key` is what a page gives as `current` to mark it."""
+
+    key: str
+    name: str
+    icon: str
+    address: str
+    count: int = 0
+    is_strong: bool = False
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class AccountNav:
+    """An account with its mailboxes as lines, and how far its first sync has come (None: it is complete)."""
+
+    account: MailAccount
+    initial: str
+    items: tuple[NavItem, ...]
+    progress: ListingProgress | None
+
+    @property
+    def is_troubled(self) -> bool:
+        return self.account.state in _TROUBLED
+
+
+@dataclass(frozen=True)
+class ListingProgress:
+    """Messages in the lists so far, of how many."""
+
+    done: int
+    total: int
+
+
+class Shell:
+    """The frame for one request."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+
+    @cached_property
+    def trees(self) -> list[AccountTree]:
+        return account_trees(self.user)
+
+    @cached_property
+    def account_list(self) -> list[MailAccount]:
+        return [tree.account for tree in self.trees]
+
+    @cached_property
+    def has_several(self) -> bool:
+        return len(self.trees) > 1
+
+    @cached_property
+    def common(self) -> list[NavItem]:
+        """The views over all accounts."""
+        drafts = outbox.drafts_of(self.user).filter(filed_revision=0).count()
+        items = [
+            NavItem("inbox", _("Inbox"), "inbox", reverse("inbox"), self._unread(Role.INBOX), is_strong=True),
+            NavItem("unread", _("Unread"), "mail", reverse("unread")),
+            NavItem("starred", _("Starred"), "star", reverse("starred")),
+            NavItem("drafts", _("Drafts"), "file-text", reverse("drafts"), drafts + self._total(Role.DRAFTS)),
+            NavItem("sent", _("Sent"), "send", reverse("sent")),
+        ]
+        waiting = self.outbox_count
+        if waiting:
+            items.append(NavItem("outbox", _("Outbox"), "clock", reverse("outbox"), waiting))
+        return items
+
+    @cached_property
+    def outbox_count(self) -> int:
+        """Messages that have not left, and those a person must look at."""
+        return outbox.waiting_of(self.user).count() + outbox.troubled_of(self.user).count()
+
+    @cached_property
+    def unread(self) -> int:
+        """Unread in the common inbox, for the title."""
+        return self._unread(Role.INBOX)
+
+    @cached_property
+    def accounts(self) -> list[AccountNav]:
+        return [self._account_nav(tree) for tree in self.trees]
+
+    @cached_property
+    def checked_at(self) -> datetime | None:
+        """The oldest of the accounts' last complete passes: nothing is older than this. None: one never had any."""
+        times = [account.last_sync_at for account in self.account_list if account.state != AccountState.PAUSED]
+        known = [moment for moment in times if moment is not None]
+        return min(known) if known and len(known) == len(times) else None
+
+    @cached_property
+    def troubled(self) -> list[MailAccount]:
+        return [account for account in self.account_list if account.state in _TROUBLED]
+
+    def account(self, account_id: int) -> MailAccount:
+        """One of the user's accounts by row id."""
+        return next(account for account in self.account_list if account.pk == account_id)
+
+    @cached_property
+    def mailboxes(self) -> dict[int, Mailbox]:
+        """All visible mailboxes by row id."""
+        return {node.mailbox.pk: node.mailbox for tree in self.trees for node in tree.flat()}
+
+    def _account_nav(self, tree: AccountTree) -> AccountNav:
+        items = tuple(self._mailbox_item(tree.account, node.mailbox, node.depth) for node in tree.flat())
+        progress = None
+        if not tree.progress.is_listed:
+            progress = ListingProgress(tree.progress.listed, tree.progress.total)
+        return AccountNav(tree.account, account_initial(tree.account), items, progress)
+
+    def _mailbox_item(self, account: MailAccount, mailbox: Mailbox, depth: int) -> NavItem:
+        role = Role(mailbox.role)
+        count = self._count(mailbox)
+        address = (
+            reverse("mailbox", args=[account.public_id, mailbox.public_id]) if mailbox.is_selectable else ""
+        )
+        return NavItem(
+            mailbox.public_id, mailbox_title(mailbox), ROLE_ICONS[role], address, count, role == Role.INBOX, depth
+        )
+
+    def _count(self, mailbox: Mailbox) -> int:
+        if mailbox.role in _TOTALS:
+            return mailbox.total_emails
+        if mailbox.role in _UNCOUNTED:
+            return 0
+        return mailbox.unread_threads if self.user.has_threads else mailbox.unread_emails
+
+    def _unread(self, role: Role) -> int:
+        return sum(self._count(mailbox) for mailbox in self._with_role(role))
+
+    def _total(self, role: Role) -> int:
+        return sum(mailbox.total_emails for mailbox in self._with_role(role))
+
+    def _with_role(self, role: Role) -> Iterable[Mailbox]:
+        for tree in self.trees:
+            if tree.account.is_unified:
+                yield from (node.mailbox for node in tree.flat() if node.mailbox.role == role)
+
+
+def mailbox_title(mailbox: Mailbox) -> str:
+    """A server's names are kept; mailboxes with a role have the name people know them by."""
+    return str(Role(mailbox.role).label) if mailbox.role else mailbox.name
+
+
+def account_initial(account: MailAccount) -> str:
+    """The letter that stands beside an account's colour."""
+    return (account.name or account.address)[:1].upper()
+
+
+def shell_of(request: HttpRequest) -> Shell:
+    """The frame of this request, made once. The person must be signed in."""
+    found: Shell | None = getattr(request, "_shell", None)
+    if found is None:
+        user = request.user
+        if not isinstance(user, User):
+            raise TypeError("only pages of signed-in people have this frame")
+        found = Shell(user)
+        request._shell = found  # type: ignore[attr-defined]
+    return found
