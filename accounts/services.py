@@ -79,6 +79,24 @@ def settings_of(account: MailAccount) -> AccountSettings:
     return AccountSettings(**{name: getattr(account, name) for name in names})
 
 
+def request_verification(account: MailAccount, *, user: User) -> ConnectionTest:
+    """Try the servers of an account with the secrets stored for it. Raises `CredentialError` when they cannot be opened."""
+    return request_connection_test(
+        purpose=ConnectionTest.Purpose.VERIFY,
+        settings=settings_of(account),
+        incoming_password=credentials.open_secret(account, purpose=Credential.Purpose.INCOMING).value,
+        outgoing_password=credentials.open_secret(account, purpose=Credential.Purpose.OUTGOING).value,
+        user=user,
+        account=account,
+    )
+
+
+def request_sync(account: MailAccount) -> None:
+    """Ask for a pass now; if the wake-up is lost, the sweep finds the account due. Safe to repeat."""
+    MailAccount.objects.filter(pk=account.pk).update(next_sync_at=timezone.now())
+    dispatch.wake("sync.account", account.pk)
+
+
 def settings_for_domain(domain: MailDomain, address: str) -> AccountSettings:
     """The administrator's presets applied to an address."""
     local, _, host = address.partition("@")

@@ -88,6 +88,14 @@ def mark_failed(action: Action, *, error: str) -> None:
     action.status = Action.Status.FAILED
 
 
+def retry_now(account_id: int) -> int:
+    """Let what the account has open be tried at once, in its order; returns how many Actions that are."""
+    count = Action.objects.filter(account_id=account_id, status__in=Action.OPEN).update(next_try_at=timezone.now())
+    if count:
+        dispatch.wake("journal.replay", account_id)
+    return count
+
+
 def pending_keywords(account_id: int, *, since: datetime | None = None) -> dict[int, frozenset[str]]:
     """The keywords of each Email that open Actions touch: sync leaves exactly those alone (sync Y60, Y64).
 

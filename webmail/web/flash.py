@@ -19,11 +19,12 @@ _LEVELS = {"danger": messages.ERROR, "warn": messages.WARNING, "info": messages.
 
 @dataclass(frozen=True)
 class Act:
-    """A button of a toast: a form that is posted. `fields` are hidden inputs."""
+    """A button of a toast: a form that is posted. `fields` are hidden inputs; `swaps`: the answer renews the list."""
 
     label: str
     action: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    swaps: bool = False
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,16 @@ def date_group(moment: datetime) -> str:
     return date_format(local, "F" if local.year == now.year else "F Y")
 
 
+def short_name(name: str, address: str) -> str:
+    """One word for a list of several people: "Alice" of "Alice Moore", "Robin" of "Hale, Robin", else before the @."""
+    name = name.strip().strip("\"'")
+    if not name or "@" in name:
+        return (name or address).partition("@")[0] or address
+    _family, comma, given = name.partition(",")
+    words = (given if comma and given.strip() else name).split()
+    return words[0] if words else name
+
+
 def initial(name: str) -> str:
     """The letter of an avatar: the first letter or digit of a name or address."""
     return next((char.upper() for char in name if char.isalnum()), "?")

@@ -74,12 +74,13 @@ def trash_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
     return actions
 
 
-def destroy_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
-    """Delete Emails for good: at once out of every mailbox here; rows go when the server has done it too."""
+def destroy_emails(user: User | None, targets: Sequence[Email], *, source: Mailbox | None = None) -> list[Action]:
+    """Delete Emails for good: at once out of every mailbox here, or out of `source` alone; rows of Emails that are in
+    no mailbox then go when the server has done it too."""
     actions = []
     for account_id, found in by_account(targets).items():
         with changes.recording(account_id) as record:
-            members = emails.memberships(email.pk for email in found)
+            members = emails.memberships((email.pk for email in found), mailbox_ids=[source.pk] if source else None)
             leaving = [(email_id, mailbox_id) for email_id, inside in members.items() for mailbox_id in sorted(inside)]
             for mailbox_id, email_ids in _by_mailbox(leaving).items():
                 emails.remove_from_mailbox(record, email_ids, mailbox_id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from accounts.models import User
@@ -101,19 +101,25 @@ def list_mailboxes(
     *,
     threaded: bool,
     after: Cursor | None = None,
+    before: Cursor | None = None,
     limit: int = PAGE_SIZE,
     unread_only: bool = False,
 ) -> Page:
     """One page of one or several mailboxes together, newest first.
+
+    `after`: the rows behind a place (older ones); `before`: those next in front of it, `has_more` then means newer ones
+    (threaded, that is exact for one mailbox only).
 
     Threaded: a conversation is one row, at the place of its newest Email in the mailbox. One walk along one index for each
     mailbox, then a merge: the cost goes with the page, not with the mailbox.
     """
     wanted = limit + 1
     walks = [
-        _walk(mailbox.pk, threaded=threaded, after=after, limit=wanted, unread_only=unread_only)
+        _walk(mailbox.pk, threaded=threaded, after=after, before=before, limit=wanted, unread_only=unread_only)
         for mailbox in mailboxes
     ]
+    if before is not None:
+        return _merge_back(walks, threaded=threaded, limit=limit)
     rows: list[RowKey] = []
     seen: set[int] = set()
     for row in heapq.merge(*walks, key=lambda row: (row.received_at, row.email_id), reverse=True):
@@ -127,12 +133,32 @@ def list_mailboxes(
     return Page(rows[:limit], len(rows) > limit)
 
 
-def _walk(mailbox_id: int, *, threaded: bool, after: Cursor | None, limit: int, unread_only: bool) -> list[RowKey]:
+def _merge_back(walks: Sequence[Sequence[RowKey]], *, threaded: bool, limit: int) -> Page:
+    """The rows next in front of a place, from walks away from it; a conversation stands at its newest row."""
+    newest: dict[int, RowKey] = {}
+    for row in heapq.merge(*walks, key=lambda row: (row.received_at, row.email_id)):
+        newest[row.thread_id if threaded else row.email_id] = row
+    rows = sorted(newest.values(), key=lambda row: (row.received_at, row.email_id))
+    return Page(rows[:limit][::-1], len(rows) > limit)
+
+
+def _walk(
+    mailbox_id: int,
+    *,
+    threaded: bool,
+    after: Cursor | None,
+    limit: int,
+    unread_only: bool,
+    before: Cursor | None = None,
+) -> list[RowKey]:
     conditions = ["row.mailbox_id = %s"]
     values: list[object] = [mailbox_id]
     if after is not None:
         conditions.append("(row.received_at, row.email_id) < (%s, %s)")
         values += [to_column(after.received_at), after.email_id]
+    if before is not None:
+        conditions.append("(row.received_at, row.email_id) > (%s, %s)")
+        values += [to_column(before.received_at), before.email_id]
     if unread_only:
         conditions.append("EXISTS (SELECT 1 FROM store_email e WHERE e.id = row.email_id AND e.is_unread)")
     if threaded:
@@ -142,14 +168,15 @@ def _walk(mailbox_id: int, *, threaded: bool, after: Cursor | None, limit: int, 
             else ""
         )
         conditions.append(
-            "NOT EXISTS (SELECT 1 FROM store_emailmailbox newer WHERE newer.thread_id = row.thread_id"
+            "NOT EXISTS (SELECT 1 FROM store_emailmailbox newer WHERE newer.thread_id = row.thread_id"  # noqa: S608
             " AND newer.mailbox_id = row.mailbox_id"
             " AND (newer.received_at, newer.email_id) > (row.received_at, row.email_id)" + newer_unread + ")"
         )
-    # Only placeholders carry values; the conditions are the constants above.
+    order = "DESC" if before is None else "ASC"
+    # Only placeholders carry values; the conditions and the order are the constants above.
     statement = (
         "SELECT row.received_at, row.email_id, row.thread_id FROM store_emailmailbox row "  # noqa: S608
-        f"WHERE {' AND '.join(conditions)} ORDER BY row.received_at DESC, row.email_id DESC LIMIT %s"
+        f"WHERE {' AND '.join(conditions)} ORDER BY row.received_at {order}, row.email_id {order} LIMIT %s"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [*values, limit])
@@ -273,8 +300,20 @@ def _mailbox_ids(email_ids: Sequence[int]) -> dict[int, set[int]]:
     return found
 
 
-def list_query(emails: QuerySet[Email], *, threaded: bool, after: Cursor | None = None, limit: int = PAGE_SIZE) -> Page:
-    """One page of an arbitrary selection (search, starred, unread), newest first; threaded: one row a conversation."""
+def list_query(
+    emails: QuerySet[Email],
+    *,
+    threaded: bool,
+    after: Cursor | None = None,
+    before: Cursor | None = None,
+    limit: int = PAGE_SIZE,
+) -> Page:
+    """One page of an arbitrary selection (search, starred, unread), newest first; threaded: one row a conversation.
+
+    `after` and `before` as in `list_mailboxes`.
+    """
+    if before is not None:
+        return _list_back(emails, threaded=threaded, before=before, limit=limit)
     rows: list[RowKey] = []
     seen: set[int] = set()
     cursor = after
@@ -289,6 +328,21 @@ def list_query(emails: QuerySet[Email], *, threaded: bool, after: Cursor | None 
         if len(found) < max(limit + 1, 100):
             return Page(rows, has_more=False)
         cursor = found[-1].cursor
+
+
+def _list_back(emails: QuerySet[Email], *, threaded: bool, before: Cursor, limit: int) -> Page:
+    found = emails.filter(
+        Q(received_at__gt=before.received_at) | Q(received_at=before.received_at, id__gt=before.email_id)
+    )
+    if threaded:
+        same = emails.filter(thread_id=OuterRef("thread_id"))
+        newer = Q(received_at__gt=OuterRef("received_at")) | Q(
+            received_at=OuterRef("received_at"), id__gt=OuterRef("id")
+        )
+        found = found.exclude(Exists(same.filter(newer)))
+    keys = found.order_by("received_at", "id").values_list("received_at", "id", "thread_id")[: limit + 1]
+    rows = [RowKey(*row) for row in keys]
+    return Page(rows[:limit][::-1], len(rows) > limit)
 
 
 def _block(emails: QuerySet[Email], after: Cursor | None, *, limit: int) -> list[RowKey]:

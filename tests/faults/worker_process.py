@@ -1,0 +1,178 @@
+"""A worker that can be killed: a process of its own with the product's code, on the tests' database, blobs and keys.
+
+Run as `python -m tests.faults.worker_process` it starts Django once and forks a child for each line of JSON it reads, so that
+a kill costs no start. The child ends itself with SIGKILL at a named moment, or runs until it is killed from outside.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class WorkerProcess:
+    """The test's side. One child at a time: `deliver` or `submit`, perhaps `kill`, then `wait`."""
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "DATABASE_URL": _database_url(), "DJANGO_SETTINGS_MODULE": "webmail.settings"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.worker_process"],
+            cwd=PROJECT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._pid = 0
+
+    def deliver(self, submission_id: int, *, kill_at: str = "", mutation: str = "") -> int:
+        """Deliver in a child; returns its pid at once."""
+        return self._start(work="deliver", submission=submission_id, kill_at=kill_at, mutation=mutation)
+
+    def submit(self, account_id: int, *, tokens: list[str], acknowledge_to: Path) -> int:
+        """Submit a message for each token, noting each in the file as soon as the call has returned."""
+        return self._start(work="submit", account=account_id, tokens=tokens, acknowledge_to=str(acknowledge_to))
+
+    def kill(self) -> None:
+        """SIGKILL for the child that runs; nothing when it has ended."""
+        try:
+            os.kill(self._pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def wait(self) -> int:
+        """The child's exit code, negative for a signal."""
+        return int(self._read()["exit"])
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _start(self, **order: Any) -> int:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        self._pid = int(self._read()["pid"])
+        return self._pid
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the worker process has ended")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def _database_url() -> str:
+    from django.db import connection
+
+    values = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{values['NAME']}"
+    host = quote(str(values["HOST"]), safe="")
+    login = quote(str(values["USER"]), safe="")
+    if values["PASSWORD"]:
+        login += ":" + quote(str(values["PASSWORD"]), safe="")
+    port = f":{values['PORT']}" if values["PORT"] else ""
+    return f"postgresql://{login}@{host}{port}/{values['NAME']}"
+
+
+# The other side -----------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Read orders until the end of input."""
+    import django
+
+    django.setup()
+    import webmail.sync.deliver
+
+    assert webmail.sync.deliver  # loaded before the first fork
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _run_child(order)
+        print(json.dumps({"pid": pid}), flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(json.dumps({"exit": os.waitstatus_to_exitcode(status)}), flush=True)
+
+
+def _run_child(order: dict[str, Any]) -> None:
+    code = 1
+    try:
+        _WORK[order["work"]](order)
+        code = 0
+    except BaseException as error:
+        print(f"child: {error!r}", file=sys.stderr, flush=True)
+    finally:
+        os._exit(code)
+
+
+def _deliver(order: dict[str, Any]) -> None:
+    from webmail.sync import points
+    from webmail.sync.deliver import deliver_submission
+
+    def end_there(name: str) -> None:
+        if name == order["kill_at"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    points.observer = end_there
+    if order["mutation"]:
+        _MUTATIONS[order["mutation"]]()
+    deliver_submission(order["submission"])
+
+
+def _submit(order: dict[str, Any]) -> None:
+    from accounts.models import MailAccount
+    from tests.outbox.letters import submit
+
+    account = MailAccount.objects.get(pk=order["account"])
+    with Path(order["acknowledge_to"]).open("a") as file:
+        for token in order["tokens"]:
+            submit(account, subject=token, key=token)
+            file.write(token + "\n")
+            file.flush()
+
+
+_WORK: dict[str, Callable[[dict[str, Any]], None]] = {"deliver": _deliver, "submit": _submit}
+
+
+def _mark_the_dot_late() -> None:
+    """Commit dot_sent after the dot was answered: reliability section 9, first row."""
+    from webmail.outbox import transitions
+    from webmail.protocols.smtp.session import LiveSmtpSession
+
+    mark, finish = transitions.mark_dot_sent, LiveSmtpSession.finish_data
+    marked: list[Any] = []
+
+    def note_only(submission: Any) -> bool:
+        marked.append(submission)
+        return True
+
+    def finish_first(session: LiveSmtpSession) -> Any:
+        reply = finish(session)
+        mark(marked.pop())
+        return reply
+
+    transitions.mark_dot_sent = note_only
+    LiveSmtpSession.finish_data = finish_first  # type: ignore[method-assign]
+
+
+_MUTATIONS: dict[str, Callable[[], None]] = {"mark the dot late": _mark_the_dot_late}
+
+
+if __name__ == "__main__":
+    main()

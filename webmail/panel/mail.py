@@ -1,0 +1,251 @@
+"""Mailboxes, submissions and actions: how far the work on them came. Envelopes and figures, never the content of mail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from webmail.journal import entries
+from webmail.journal.models import Action
+from webmail.outbox import transitions
+from webmail.outbox.models import CANCELLABLE, CLAIMABLE, Phase, Submission, SubmissionEvent, SubmissionRecipient
+from webmail.panel import cells
+from webmail.panel.filters import ActionTrouble, MailboxTrouble, SubmissionTrouble
+from webmail.panel.listing import Listing, ReadOnlyInline, carry_out
+from webmail.panel.site import panel_site
+from webmail.store.models import Mailbox
+
+PHASE_VARIANTS = {
+    Phase.ACCEPTED: "success",
+    Phase.DONE: "success",
+    Phase.RETRY: "warning",
+    Phase.FAILED: "danger",
+    Phase.UNCONFIRMED: "danger",
+    Phase.CANCELLED: "",
+}
+STATUS_VARIANTS = {Action.Status.PENDING: "info", Action.Status.RUNNING: "info", Action.Status.FAILED: "danger"}
+
+
+class _OfAccount(Listing):
+    """Rows of a mail account, whose page leads here."""
+
+    list_select_related = ("account",)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return lookup == "account__id__exact" or bool(super().lookup_allowed(lookup, value, request))
+
+    @admin.display(description=_("account"), ordering="account__address")
+    def account_link(self, row: Any) -> SafeString:
+        return cells.link(row.account)
+
+
+@admin.register(Mailbox, site=panel_site)
+class MailboxPages(_OfAccount):
+    """What we hold of each mailbox, and what the server last said of it."""
+
+    list_display = ("name", "account_link", "role", "source", "total_emails", "unread_emails", "progress", "synced")
+    list_filter = (MailboxTrouble, "role", "source")
+    search_fields = ("name", "account__address")
+    ordering = ("account_id", "sort_order", "name")
+    readonly_fields = ("account_link", "progress", "synced", "missing")
+    fieldsets = (
+        (None, {"fields": ("name", "account_link", "parent", "role", "source", "is_subscribed", "is_selectable")}),
+        (_("Copy"), {"fields": ("progress", "synced", "missing", "total_emails", "unread_emails")}),
+        (
+            _("Server"),
+            {"fields": ("remote_name", "uidvalidity", "uidnext", "highestmodseq", "remote_total", "backfill_uid")},
+        ),
+    )
+
+    @admin.display(description=_("listed"))
+    def progress(self, mailbox: Mailbox) -> SafeString:
+        if mailbox.missing_since:
+            return cells.label(_("gone from the server"), "warning")
+        if mailbox.is_backfilled or not mailbox.is_selectable:
+            return cells.label(_("complete"), "success")
+        return cells.label(f"{mailbox.total_emails} / {mailbox.remote_total}", "info")
+
+    @admin.display(description=_("last look"), ordering="synced_at")
+    def synced(self, mailbox: Mailbox) -> SafeString:
+        return cells.moment(mailbox.synced_at)
+
+    @admin.display(description=_("missing since"))
+    def missing(self, mailbox: Mailbox) -> SafeString:
+        return cells.moment(mailbox.missing_since)
+
+
+class RecipientInline(ReadOnlyInline):
+    """What the server answered for each recipient."""
+
+    model = SubmissionRecipient
+    fields = ("email", "status", "reply")
+
+
+class EventInline(ReadOnlyInline):
+    """The timeline."""
+
+    model = SubmissionEvent
+    fields = ("at", "phase", "text")
+
+
+@admin.register(Submission, site=panel_site)
+class SubmissionPages(_OfAccount):
+    """The send queue: phase, tries and replies. Subject and text are the sender's and not shown."""
+
+    list_display = ("public_id", "account_link", "condition", "attempts", "created", "next_try", "reply")
+    list_filter = (SubmissionTrouble, "phase")
+    search_fields = ("public_id", "message_id", "mail_from", "account__address", "recipients__email")
+    ordering = ("-id",)
+    actions = ("retry_now", "take_back", "stop_trying", "mark_sent", "send_again")
+    inlines = (RecipientInline, EventInline)
+    fieldsets = (
+        (None, {"fields": ("public_id", "account_link", "user", "mail_from", "message_id", "size_bytes")}),
+        (
+            _("Delivery"),
+            {"fields": ("condition", "last_reply", "attempts", "send_at", "first_try_at", "next_try", "accepted_at")},
+        ),
+        (_("Work"), {"fields": ("lease_owner", "lease_until", "sent_copy_failures", "created_at")}),
+    )
+    readonly_fields = ("account_link", "condition", "next_try")
+
+    def acts_for(self, row: Submission) -> tuple[str, ...]:
+        acts: list[str] = []
+        if row.phase in CLAIMABLE:
+            acts.append("retry_now")
+        if row.phase in CANCELLABLE:
+            acts.append("take_back")
+        if row.phase == Phase.RETRY:
+            acts.append("stop_trying")
+        if row.phase == Phase.UNCONFIRMED:
+            acts += ["mark_sent", "send_again"]
+        return tuple(acts)
+
+    @admin.action(description=_("Try now"))
+    def retry_now(self, request: HttpRequest, rows: QuerySet[Submission]) -> None:
+        """Queued and delayed ones are due at once."""
+        carry_out(
+            request,
+            rows,
+            transitions.retry_now,
+            event="submission.retry_asked",
+            done="will be tried at once.",
+            refused="not waiting for a try.",
+        )
+
+    @admin.action(description=_("Take back (becomes a draft again)"))
+    def take_back(self, request: HttpRequest, rows: QuerySet[Submission]) -> None:
+        """In time only; the sender finds it among the drafts."""
+
+        def act(submission: Submission) -> bool:
+            transitions.cancel(submission)
+            return Submission.objects.filter(pk=submission.pk, phase=Phase.CANCELLED).exists()
+
+        rows = rows.exclude(phase=Phase.CANCELLED) if rows.exclude(phase=Phase.CANCELLED).exists() else rows.none()
+        carry_out(
+            request, rows, act, event="submission.cancelled", done="taken back.", refused="too late to be taken back."
+        )
+
+    @admin.action(description=_("Stop trying"))
+    def stop_trying(self, request: HttpRequest, rows: QuerySet[Submission]) -> None:
+        """No further try for the recipients a delayed one has not reached."""
+
+        def act(submission: Submission) -> bool:
+            return transitions.stop_trying(submission) is not None
+
+        carry_out(request, rows, act, event="submission.stopped", done="given up.", refused="not waiting for a try.")
+
+    @admin.action(description=_("It has arrived: mark as sent"))
+    def mark_sent(self, request: HttpRequest, rows: QuerySet[Submission]) -> None:
+        """For unconfirmed ones whose arrival somebody has seen, in the server's log for instance."""
+
+        def act(submission: Submission) -> bool:
+            return transitions.resolve_unconfirmed(submission, sent=True, text="Marked as sent by an administrator.")
+
+        carry_out(request, rows, act, event="submission.marked_sent", done="marked as sent.", refused="not in doubt.")
+
+    @admin.action(description=_("It has not arrived: send again"))
+    def send_again(self, request: HttpRequest, rows: QuerySet[Submission]) -> None:
+        """For unconfirmed ones; if it did arrive after all, recipients get it twice."""
+
+        def act(submission: Submission) -> bool:
+            text = "To be sent again, as an administrator asked."
+            return transitions.resolve_unconfirmed(submission, sent=False, text=text)
+
+        carry_out(request, rows, act, event="submission.resent", done="will be sent again.", refused="not in doubt.")
+
+    @admin.display(description=_("phase"), ordering="phase")
+    def condition(self, submission: Submission) -> SafeString:
+        return cells.label(submission.get_phase_display(), PHASE_VARIANTS.get(Phase(submission.phase), "info"))
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def created(self, submission: Submission) -> SafeString:
+        return cells.moment(submission.created_at)
+
+    @admin.display(description=_("next try"), ordering="next_try_at")
+    def next_try(self, submission: Submission) -> SafeString:
+        return cells.moment(submission.next_try_at if submission.phase in CANCELLABLE else None)
+
+    @admin.display(description=_("last reply"))
+    def reply(self, submission: Submission) -> SafeString:
+        return cells.short(submission.last_reply)
+
+
+@admin.register(Action, site=panel_site)
+class ActionPages(_OfAccount):
+    """What servers must still be told, in order per account. They are not dropped here: the rows would stay changed."""
+
+    list_display = ("public_id", "account_link", "kind", "condition", "attempts", "created", "next_try", "reason")
+    list_filter = (ActionTrouble, "status", "kind")
+    search_fields = ("public_id", "account__address")
+    ordering = ("-id",)
+    actions = ("replay_now",)
+    fields = (
+        "public_id",
+        "account_link",
+        "kind",
+        "condition",
+        "attempts",
+        "next_try",
+        "error",
+        "created_at",
+        "done_at",
+    )
+    readonly_fields = ("account_link", "condition", "next_try")
+
+    def acts_for(self, row: Action) -> tuple[str, ...]:
+        return ("replay_now",) if row.status in Action.OPEN else ()
+
+    @admin.action(description=_("Try now"))
+    def replay_now(self, request: HttpRequest, rows: QuerySet[Action]) -> None:
+        """All that the account has open is due at once: order is kept, so one alone could not go ahead."""
+
+        def act(action: Action) -> bool:
+            return action.status in Action.OPEN and entries.retry_now(action.account_id) > 0
+
+        carry_out(
+            request, rows, act, event="action.retry_asked", done="will be tried at once.", refused="already at an end."
+        )
+
+    @admin.display(description=_("status"), ordering="status")
+    def condition(self, action: Action) -> SafeString:
+        variant = STATUS_VARIANTS.get(Action.Status(action.status), "success")
+        if action.status == Action.Status.PENDING and action.attempts:
+            variant = "warning"
+        return cells.label(action.get_status_display(), variant)
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def created(self, action: Action) -> SafeString:
+        return cells.moment(action.created_at)
+
+    @admin.display(description=_("next try"), ordering="next_try_at")
+    def next_try(self, action: Action) -> SafeString:
+        return cells.moment(action.next_try_at if action.status in Action.OPEN else None)
+
+    @admin.display(description=_("error"))
+    def reason(self, action: Action) -> SafeString:
+        return cells.short(action.error)

@@ -1,0 +1,59 @@
+"""What views are given: a request of a signed-in person, with what htmx says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from accounts.models import User
+from webmail.web.text import with_query
+
+P = ParamSpec("P")
+
+
+class UserRequest(HttpRequest):
+    """A request whose `user` is signed in and active."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+View = Callable[Concatenate[UserRequest, P], HttpResponse]
+
+
+def signed_in(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Only for signed-in people; others are led to the sign-in page and come back. A fragment leads the whole page there."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _lead_to_login(request)
+        response = view(cast(UserRequest, request), *args, **kwargs)
+        # The same address is a page or a fragment.
+        patch_vary_headers(response, ("HX-Request", "HX-Target"))
+        return response
+
+    return wrapper
+
+
+def _lead_to_login(request: HttpRequest) -> HttpResponse:
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    if htmx:
+        here = htmx.current_url_abs_path or "/"
+        return HttpResponseClientRedirect(with_query(resolve_url(settings.LOGIN_URL), {"next": here}))
+    return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+
+
+def wants_fragment(request: HttpRequest, target: str) -> bool:
+    """Whether htmx asks for the element with this id alone. Going back in history asks for whole pages."""
+    htmx: Any = request.htmx  # type: ignore[attr-defined]
+    return bool(htmx) and not htmx.history_restore_request and htmx.target == target

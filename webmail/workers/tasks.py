@@ -1,0 +1,69 @@
+"""The Celery tasks: each only names the function that does the work, in the layer that owns the rows.
+
+Rows are the queue and a message is a doorbell: a task that is lost, delivered twice or fails changes nothing, because
+`sweep` finds the rows again. Arguments are ids of rows, never secrets or content (security R49).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+from celery import Task, signals
+from django.db import close_old_connections
+
+from webmail.celery import app
+from webmail.store import indexing
+from webmail.sync import bodies, connections, deliver, diagnose, passes, replay
+from webmail.workers.heartbeat import Heartbeat
+
+log = structlog.get_logger(__name__)
+
+
+class RowTask(Task):  # type: ignore[misc]
+    """Runs a body on ids of rows: fresh database connections, log lines that name task and rows, and no way out for
+    errors. This is the one place where a broad except is right."""
+
+    abstract = True
+
+    def __call__(self, *row_ids: int) -> None:
+        close_old_connections()
+        with structlog.contextvars.bound_contextvars(task=self.name, rows=list(row_ids)):
+            try:
+                self.run(*row_ids)
+            except Exception:
+                log.exception("task.failed")
+            finally:
+                close_old_connections()
+
+
+BODIES: Mapping[str, Callable[..., object]] = {
+    "sync.account": passes.sync_account,
+    "sync.mailbox": passes.sync_mailbox,
+    "sync.body": bodies.fetch_body,
+    "journal.replay": replay.replay_account,
+    "outbox.deliver": deliver.deliver_submission,
+    "connections.test": diagnose.run_connection_test,
+    "index.account": indexing.index_account,
+}
+
+for _name, _body in BODIES.items():
+    app.task(name=_name, base=RowTask)(_body)
+
+
+_beats: list[Heartbeat] = []
+
+
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]
+def _show_life(sender: Any, **_: Any) -> None:
+    """A worker is named kind@host, such as net@mail. The cpu worker forks, so it must not keep a database pool."""
+    kind = str(sender.hostname).partition("@")[0]
+    _beats.append(Heartbeat(kind, is_forking=kind == "cpu").start())
+
+
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _end_life(**_: Any) -> None:
+    connections.close_kept_sessions()
+    while _beats:
+        _beats.pop().stop()
