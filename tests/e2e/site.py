@@ -89,7 +89,7 @@ class Site:
         assert finished.returncode == 0, f"manage.py {' '.join(arguments)}: {finished.stderr[-2000:]}"
         return finished.stdout
 
-    def run_python(self, code: str) -> Any:
+    def run_python(self, code: str, *, timeout_s: float = 180) -> Any:
         """Run code in the site's own Django; its variable `result` comes back through JSON."""
         program = (
             "import os, json, django\nos.environ['DJANGO_SETTINGS_MODULE'] = 'webmail.settings'\ndjango.setup()\n"
@@ -101,7 +101,7 @@ class Site:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=timeout_s,
             check=False,
         )
         assert finished.returncode == 0, finished.stderr[-3000:]

@@ -54,14 +54,15 @@ class Stage:
 
     def settle(self) -> None:
         """What a restarted installation does, as if its waits were over: until nothing moves any more."""
-        for _ in range(6):
-            now = timezone.now()
-            open_rows = Submission.objects.filter(account=self.account)
+        before: list[tuple[int, str]] = []
+        open_rows = Submission.objects.filter(account=self.account).order_by("id")
+        while (phases := list(open_rows.values_list("id", "phase"))) != before:
+            before, now = phases, timezone.now()
             open_rows.filter(lease_until__isnull=False).update(lease_until=now)
             transitions.recover_expired_leases()
             open_rows.update(next_try_at=now)
             sweep_outbox()
-            for pk in open_rows.values_list("pk", flat=True):
+            for pk, _ in phases:
                 deliver_submission(pk)
 
     def verdict(self) -> list[str]:

@@ -15,7 +15,7 @@ from webmail.mime.addresses import Address, format_address, is_valid_email, pars
 from webmail.mime.compose import Attachment, BadHeaderValue, Composition, build_message, new_message_id, wire_address
 from webmail.mime.html_text import html_to_text
 from webmail.outbox.errors import BadContent, BadRecipient, MessageTooLarge, NoRecipients, TooManyRecipients
-from webmail.outbox.models import Draft, DraftAttachment
+from webmail.outbox.models import Draft, DraftAttachment, FiledDraft
 from webmail.store import blobs
 from webmail.store.models import Blob, Email
 
@@ -195,6 +195,8 @@ def restore_draft(
         **{name: snapshot[name] for name in names},
     )
     _restore_files(draft, snapshot["files"])
+    # The copy that still lies in Drafts is this draft's again, and not a stale one to be removed.
+    FiledDraft.objects.filter(account=account, message_id=draft.message_id, draft=None).update(draft=draft)
     return draft
 
 

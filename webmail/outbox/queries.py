@@ -45,7 +45,7 @@ def get_draft_for(user: User, public_id: str) -> Draft:
 def submissions_of(
     user: User, *, accounts: Collection[MailAccount] | None = None, phases: Collection[Phase] | None = None
 ) -> QuerySet[Submission]:
-    """Newest first, with account and recipients: slice it. Always three queries."""
+    """Newest first, with account and recipients: slice it. Always two queries."""
     found = Submission.objects.filter(user=user).select_related("account", "identity").prefetch_related("recipients")
     if accounts is not None:
         found = found.filter(account__in=accounts)

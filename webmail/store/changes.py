@@ -12,7 +12,7 @@ and streams are told.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -253,7 +253,7 @@ def _submission_model() -> type[models.Model]:
     return apps.get_model("outbox", "Submission")
 
 
-_LIVE = {
+_LIVE: Mapping[str, Callable[[], type[models.Model]]] = {
     EMAIL: lambda: Email,
     THREAD: lambda: Thread,
     IDENTITY: lambda: Identity,

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from webmail import dispatch
 from webmail.store import blobs, changes, counters, threads
@@ -80,7 +82,7 @@ def add_to_mailbox(record: changes.Record, email_ids: Iterable[int], mailbox_id:
     """Put the Emails into a mailbox; returns those that were not in it yet."""
     wanted = list(dict.fromkeys(email_ids))
     present = set(memberships(wanted, mailbox_ids=[mailbox_id]))
-    rows = []
+    rows: list[tuple[int, int, datetime]] = []
     for chunk in chunks(email_id for email_id in wanted if email_id not in present):
         rows += Email.objects.filter(pk__in=chunk).values_list("id", "thread_id", "received_at")
     if not rows:
@@ -160,6 +162,14 @@ def attach_blobs(account_id: int, attached: Sequence[tuple[int, int]]) -> None:
         )
         blobs.link_blobs(account_id, [blob_id for _, blob_id in attached])
         dispatch.wake("index.account", account_id)
+
+
+def want_body(email_id: int) -> None:
+    """Somebody waits for the bytes of this Email: they are fetched ahead of all others (sync Y93). Safe to repeat."""
+    missing = Email.objects.filter(pk=email_id, blob=None)
+    with transaction.atomic():
+        if missing.update(body_wanted_at=timezone.now()):
+            dispatch.wake("sync.body", email_id)
 
 
 @dataclass(frozen=True)

@@ -110,8 +110,8 @@ def mailbox_with_role(account_id: int, role: str) -> Mailbox | None:
 
 def _refuse_taken(account_id: int, name: str, parent: Mailbox | None, *, but: Mailbox | None = None) -> None:
     same = Q(account_id=account_id, name=name, parent=parent)
-    taken = Mailbox.objects.filter(same).exclude(pk=but.pk if but else None).first()
-    if taken is not None:
+    taken = Mailbox.objects.filter(same).first()
+    if taken is not None and taken != but:
         raise MailboxNameTaken(taken.public_id)
 
 

@@ -24,7 +24,6 @@ from accounts.models import Credential, MailAccount
 from webmail.protocols import login as logins
 from webmail.protocols.errors import BadArgument, ProtocolError
 from webmail.protocols.imap import session as imap
-from webmail.protocols.imap import types as imap_types
 from webmail.protocols.pop3 import session as pop3
 from webmail.protocols.smtp import session as smtp
 from webmail.protocols.transport import Endpoint, Security
@@ -117,9 +116,7 @@ def close_kept_sessions() -> None:
 
 
 def _open_imap(account: MailAccount) -> imap.LiveImapSession:
-    secret = credentials.open_secret(account, purpose=Credential.Purpose.INCOMING)
-    login = imap_types.Login(account.incoming_username, secret.value, secret.mechanism)
-    return imap.open_session(endpoint(account, "incoming"), login)
+    return imap.open_session(endpoint(account, "incoming"), _login(account, Credential.Purpose.INCOMING))
 
 
 def _login(account: MailAccount, purpose: str) -> logins.Login:

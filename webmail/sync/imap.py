@@ -113,9 +113,10 @@ class _Visit:
             self.exists = _fold_events(self.exists, self.session)
             if plan.is_search_true(len(found), self.exists):
                 return found
+            log.info("sync.search_doubted", mailbox=self.mailbox.pk, found=len(found), exists=self.exists)
             self.session.noop()
             self.exists = _fold_events(self.exists, self.session)
-        raise DoubtfulAnswer(f"{len(found)} messages were found where there are {self.exists}")
+        raise DoubtfulAnswer(f"UID SEARCH does not find the {self.exists} messages there are")
 
     # Writing ----------------------------------------------------------------------------------------------------------
 
@@ -270,7 +271,7 @@ def _backfill(visit: _Visit, _: plan.Step) -> None:
 
 def _read_changes(visit: _Visit, step: plan.Step) -> None:
     """CHANGEDSINCE names new messages too: new means "not in our set", wherever its UID lies (Y42)."""
-    assert isinstance(step, plan.ReadChanges)
+    step = cast("plan.ReadChanges", step)
     delta = visit.session.fetch_keywords(1, None, changed_since=step.since)
     changed = [row for row in delta.changed if row.uid >= visit.floor]
     known = placements.known_at(visit.mailbox, [row.uid for row in changed])
@@ -285,7 +286,7 @@ def _read_changes(visit: _Visit, step: plan.Step) -> None:
 
 
 def _read_range(visit: _Visit, step: plan.Step) -> None:
-    assert isinstance(step, plan.ReadRange)
+    step = cast("plan.ReadRange", step)
     wanted = range(step.first_uid, step.last_uid + 1)
     known = placements.known_at(visit.mailbox, wanted)
     visit.fetch_new([uid for uid in wanted if uid not in known])

@@ -358,7 +358,7 @@ def remove(record: changes.Record, mailbox: Mailbox, pairs: Sequence[Pair]) -> W
     for chunk in chunks(placement_id for placement_id, _ in pairs):
         Placement.objects.filter(pk__in=chunk).delete()
     ids = {email_id for _, email_id in pairs}
-    stays = set()
+    stays: set[int] = set()
     for chunk in chunks(ids):
         rows = Placement.objects.filter(email_id__in=chunk, mailbox=mailbox, is_deleted=False)
         stays.update(rows.values_list("email_id", flat=True))

@@ -5,7 +5,6 @@ An act on rows names the list by that address, so that it means the same Emails 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -63,11 +62,13 @@ class ListSource:
     def is_search(self) -> bool:
         return self.key == "search"
 
-    def read_page(self, *, after: Cursor | None, limit: int) -> Page:
-        """Row keys, newest first."""
+    def read_page(self, *, after: Cursor | None, before: Cursor | None = None, limit: int) -> Page:
+        """Row keys, newest first: those behind `after`, or those next in front of `before`."""
         if self.emails is not None:
-            return list_query(self.emails, threaded=self.is_threaded, after=after, limit=limit)
-        return list_mailboxes(self.mailboxes or (), threaded=self.is_threaded, after=after, limit=limit)
+            return list_query(self.emails, threaded=self.is_threaded, after=after, before=before, limit=limit)
+        return list_mailboxes(
+            self.mailboxes or (), threaded=self.is_threaded, after=after, before=before, limit=limit
+        )
 
     def link(self, **query: Any) -> str:
         """The address of this list with further parameters."""
@@ -173,7 +174,3 @@ def read_cursor(text: str) -> Cursor | None:
     except (ValueError, OverflowError, OSError) as error:
         raise Http404("no such place in the list") from error
 
-
-def mailboxes_of(sources: Sequence[Mailbox] | None) -> list[Mailbox] | None:
-    """For queries that take a list or nothing."""
-    return list(sources) if sources is not None else None

@@ -5,8 +5,8 @@ listens on loopback only, and production refuses all of it.
 from __future__ import annotations
 
 import json
+import random
 import socket
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ DEMO_EMAIL = "demo@pillarbox.test"
 DEMO_PASSWORD = "demo"
 DEMO_NETWORK = "127.0.0.0/8"
 DEMO_IN_PRODUCTION = "The demo is not for production: its passwords are known to everybody. Set DEMO=0."
+PORT_RANGE = (20_000, 32_000)
 TRICKLE_S = 90.0  # now and then a message arrives, so that a newcomer sees it happen
 
 
@@ -61,14 +62,30 @@ def demo_ports() -> DemoPorts:
         return ports
 
 
+def renew_taken_ports() -> DemoPorts:
+    """The ports for a server about to start: chosen anew when another program has taken one of them meanwhile."""
+    ports = demo_ports()
+    if all(_is_free(port) for port in asdict(ports).values()):
+        return ports
+    (demo_directory() / "ports.json").unlink(missing_ok=True)
+    return demo_ports()
+
+
 def _free_ports() -> DemoPorts:
-    with ExitStack() as stack:
-        found = []
-        for _ in range(3):
-            probe = stack.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            found.append(int(probe.getsockname()[1]))
-    return DemoPorts(*found)
+    """Below the range that the kernel gives to outgoing connections, or they would be taken at some later start."""
+    candidates = random.SystemRandom().sample(range(*PORT_RANGE), 200)
+    free = [port for port in candidates if _is_free(port)][:3]
+    return DemoPorts(*free)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @transaction.atomic

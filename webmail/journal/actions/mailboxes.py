@@ -75,7 +75,7 @@ def _is_local(account_id: int) -> bool:
 
 
 def _ancestors(mailbox: Mailbox) -> list[Mailbox]:
-    found = []
+    found: list[Mailbox] = []
     parent = mailbox.parent
     while parent is not None and len(found) <= mailboxes.MAX_DEPTH:
         found.append(parent)

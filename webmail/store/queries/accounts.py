@@ -100,7 +100,7 @@ def account_trees(user: User) -> list[AccountTree]:
 def build_tree(mailboxes: Sequence[Mailbox]) -> list[MailboxNode]:
     """Nodes by parent, in the order given; a mailbox whose parent is not among them stands at the top."""
     nodes = {mailbox.pk: MailboxNode(mailbox) for mailbox in mailboxes}
-    tops = []
+    tops: list[MailboxNode] = []
     for node in nodes.values():
         parent = nodes.get(node.mailbox.parent_id or 0)
         (parent.children if parent else tops).append(node)

@@ -152,7 +152,7 @@ def _walk(
     before: Cursor | None = None,
 ) -> list[RowKey]:
     conditions = ["row.mailbox_id = %s"]
-    values: list[object] = [mailbox_id]
+    values: list[int | str | datetime] = [mailbox_id]
     if after is not None:
         conditions.append("(row.received_at, row.email_id) < (%s, %s)")
         values += [to_column(after.received_at), after.email_id]

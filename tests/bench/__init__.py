@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench` prints tables and writes var/bench/<date>.json. Never part of the test suite."""

@@ -1,0 +1,88 @@
+"""A mailbox of 20,000 messages: how soon the first rows are there, what the whole list costs, how quick the pages are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.e2e.site import Site
+from tests.servers.dovecot import DovecotServer
+
+# Runs in the site's own Django, in one process, so that the worker's CPU time is this process's.
+PROGRAM = """
+import sqlite3, statistics, threading, time
+from django.test import Client
+from accounts.models import MailAccount, User
+from webmail.store.models import Email, Mailbox
+from webmail.sync import passes
+
+account = MailAccount.objects.get(address={address!r})
+first = {{}}
+ended = threading.Event()
+
+def look():
+    rows = sqlite3.connect({database!r})
+    while not ended.is_set():
+        count = rows.execute("select count(*) from (select 1 from store_emailmailbox limit 50)").fetchone()[0]
+        if count >= 50:
+            first["at"] = time.perf_counter()
+            return
+        time.sleep(0.005)
+
+watcher = threading.Thread(target=look)
+watcher.start()
+wall, cpu = time.perf_counter(), time.process_time()
+while Mailbox.objects.filter(account=account, role="inbox", backfill_uid=1).count() == 0:
+    passes.sync_account(account.pk)
+listed_wall, listed_cpu = time.perf_counter() - wall, time.process_time() - cpu
+ended.set()
+watcher.join()
+count = Email.objects.filter(account=account).count()
+
+client = Client(HTTP_HOST="127.0.0.1")
+client.force_login(account.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+
+def median_ms(path, rounds=60):
+    times = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        answer = client.get(path)
+        times.append((time.perf_counter() - begin) * 1000)
+        assert answer.status_code == 200, (path, answer.status_code)
+    return round(statistics.median(times), 1)
+
+while Email.objects.filter(account=account, blob=None).exists():
+    passes.sync_account(account.pk)
+    if time.perf_counter() - wall > 240:
+        break
+newest = Email.objects.filter(account=account, blob__isnull=False).order_by("-received_at").first()
+result = {{
+    "messages": count,
+    "first 50 rows after (s)": round(first.get("at", wall) - wall, 3),
+    "whole list, wall (s)": round(listed_wall, 2),
+    "whole list, worker CPU (s)": round(listed_cpu, 2),
+    "list page, server time p50 (ms)": median_ms("/mail/inbox"),
+    "open a stored message, p50 (ms)": median_ms(f"/mail/t/{{newest.thread.public_id}}"),
+}}
+"""
+
+
+def measure(site: Site, dovecot: DovecotServer, *, messages: int) -> dict[str, Any]:
+    """Figures by name. The site's workers are stopped meanwhile: they would do the work instead."""
+    user = dovecot.new_user("bench")
+    dovecot.fill(user.name, messages)
+    # The server builds its own cache at the first look; that is not ours to measure.
+    dovecot.doveadm("fetch", "-u", user.name, "hdr.subject imap.bodystructure size.virtual", "mailbox", "INBOX", "all")
+    email = f"{user.name}@people.test"
+    site.add_user(email)
+    for name in ("net", "cpu", "watch", "sweep"):
+        site.processes.pop(name).stop()
+    incoming = f"imap://{user.name}@127.0.0.1:{dovecot.imap_port}"
+    site.manage(
+        "connect", email, "--address", user.address, "--incoming", incoming, "--no-test", "--password-stdin",
+        stdin=user.password,
+    )  # fmt: skip
+    database = site.environment["DATABASE_URL"].removeprefix("sqlite:///")
+    figures: dict[str, Any] = site.run_python(PROGRAM.format(address=user.address, database=database), timeout_s=550)
+    for name in ("net", "cpu", "watch", "sweep"):
+        site.start_process(name)
+    return figures

@@ -1,0 +1,92 @@
+"""Parsing fetched bytes for preview, attachments and search: hostile input, done in the `cpu` worker (security R42).
+
+A message that kills the process, or never comes to an end, must not be tried for ever nor hold up others. Each try is counted
+and committed *before* the bytes are read: a message nobody has stumbled over goes in a batch, one that was in a batch which
+came to no end goes alone, and after `MAX_TRIES` it is left as it is, readable as raw message.
+"""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from django.db.models import F
+
+from webmail import dispatch
+from webmail.mime.body import decompose
+from webmail.mime.limits import MessageTooLargeError
+from webmail.mime.parse import parse_message
+from webmail.mime.preview import make_preview
+from webmail.mime.search_text import body_search_text
+from webmail.store import blobs
+from webmail.store.emails import ParsedBody, store_parsed
+from webmail.store.errors import BlobDamaged, BlobMissing
+from webmail.store.models import Email
+
+log = structlog.get_logger(__name__)
+
+BATCH = 50  # messages of one transaction
+MAX_TRIES = 3  # then the message is left unread by us
+SLICE_S = 30.0  # then another worker's turn; the task wakes itself again
+
+UNREADABLE = "This message could not be read here. Its source can be downloaded."
+TOO_LARGE = "This message is too large to be taken apart. Its source can be downloaded."
+DAMAGED = "The stored copy of this message is damaged."
+
+
+def index_account(account_id: int) -> None:
+    """Parse what is not parsed yet. Safe to repeat and to kill anywhere; never raises for one bad message."""
+    deadline = time.monotonic() + SLICE_S
+    while batch := _next_batch(account_id):
+        if time.monotonic() >= deadline:
+            dispatch.wake("index.account", account_id)
+            return
+        _index(account_id, batch)
+
+
+def _next_batch(account_id: int) -> list[Email]:
+    """Fresh messages together, newest first; after them one that made trouble before, alone."""
+    waiting = (
+        Email.objects.filter(account_id=account_id, is_indexed=False, blob__isnull=False)
+        .select_related("blob")
+        .only("id", "account_id", "body_failures", "has_attachment", "blob")
+    )
+    fresh = list(waiting.filter(body_failures=0).order_by("-id")[:BATCH])
+    return fresh or list(waiting.order_by("body_failures", "-id")[:1])
+
+
+def _index(account_id: int, batch: list[Email]) -> None:
+    ids = [email.pk for email in batch]
+    Email.objects.filter(pk__in=ids).update(body_failures=F("body_failures") + 1)
+    parsed = [item for email in batch if (item := _parse(email)) is not None]
+    store_parsed(account_id, parsed)
+
+
+def _parse(email: Email) -> ParsedBody | None:
+    """What is in the message; None when it raised and shall be tried again alone."""
+    if email.body_failures >= MAX_TRIES:
+        log.warning("index.given_up", account=email.account_id, email=email.pk)
+        return _without_text(email, UNREADABLE)
+    if email.blob is None:
+        return None
+    try:
+        message = parse_message(blobs.read_blob(email.blob))
+        return ParsedBody(
+            email.pk,
+            preview=make_preview(message),
+            search_text=body_search_text(message),
+            has_attachment=decompose(message.root).has_attachment,
+        )
+    except MessageTooLargeError:
+        return _without_text(email, TOO_LARGE)
+    except (BlobMissing, BlobDamaged) as error:
+        log.error("index.blob_lost", account=email.account_id, email=email.pk, error=str(error))
+        return _without_text(email, DAMAGED)
+    except Exception:
+        # Whatever a stranger's message makes the parser raise must not stop the others.
+        log.exception("index.failed", account=email.account_id, email=email.pk)
+        return None
+
+
+def _without_text(email: Email, error: str) -> ParsedBody:
+    return ParsedBody(email.pk, preview="", search_text="", has_attachment=email.has_attachment, error=error)

@@ -1,0 +1,217 @@
+"""A conversation, or one message, as the reading pane shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from webmail import dispatch
+from webmail.store.emails import keywords_of, memberships
+from webmail.store.models import Email, Mailbox, Role
+from webmail.store.queries.accounts import visible_mailboxes
+from webmail.store.queries.emails import emails_in_thread, get_email_for, get_thread_for
+from webmail.web.bodies import Content, ContentUnreadable, read_content
+from webmail.web.content_links import body_address
+from webmail.web.rows import own_addresses
+from webmail.web.text import short_name
+
+MAX_OPEN = 20  # bodies read for one page; the rest opens on demand
+LONG_FOLD = 4  # more folded messages in a row than this become one line
+MAX_NAMES = 4
+
+AddressPair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Body:
+    """What stands below a message's header. `fault` says why there is nothing; `is_awaited`: it is being fetched."""
+
+    content: Content | None = None
+    frame_address: str = ""  # of an HTML body
+    is_awaited: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Recipients:
+    """One line of the table of addresses."""
+
+    label: str
+    addresses: tuple[AddressPair, ...]
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """One message of the reading pane. `body` is None while it is folded."""
+
+    email: Email
+    sender: AddressPair
+    to_line: str
+    recipients: tuple[Recipients, ...]
+    keywords: Collection[str]
+    is_own: bool
+    is_open: bool
+    body: Body | None
+
+    @property
+    def is_starred(self) -> bool:
+        return "$flagged" in self.keywords
+
+    @property
+    def is_draft(self) -> bool:
+        return "$draft" in self.keywords
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The reading pane. `groups`: messages, oldest first; a group of several is folded into one line."""
+
+    id: str  # of the thread or the Email
+    subject: str
+    groups: tuple[tuple[MessageView, ...], ...]
+    mailboxes: tuple[Mailbox, ...]
+    emails: tuple[Email, ...]
+
+    @property
+    def messages(self) -> list[MessageView]:
+        return [message for group in self.groups for message in group]
+
+    @property
+    def last(self) -> MessageView:
+        return self.messages[-1]
+
+    @property
+    def is_starred(self) -> bool:
+        return any(message.is_starred for message in self.messages)
+
+    @property
+    def is_in_junk(self) -> bool:
+        return any(mailbox.role == Role.JUNK for mailbox in self.mailboxes)
+
+    @property
+    def is_in_trash(self) -> bool:
+        return any(mailbox.role == Role.TRASH for mailbox in self.mailboxes)
+
+    @property
+    def unread(self) -> list[Email]:
+        return [email for email in self.emails if email.is_unread]
+
+
+def emails_to_read(user: User, public_id: str) -> list[Email]:
+    """The Emails that an id in an address stands for: a thread ("t…") or one Email. Raises Http404."""
+    if public_id.startswith("t"):
+        emails = emails_in_thread(get_thread_for(user, public_id))
+        if not emails:
+            raise Http404("this conversation is in no mailbox any more")
+        return emails
+    return [get_email_for(user, public_id)]
+
+
+def build_reading(user: User, public_id: str, emails: Sequence[Email]) -> Reading:
+    """What the pane shows of these Emails, oldest first. Unread ones and the last are open."""
+    ids = [email.pk for email in emails]
+    keywords = keywords_of(ids)
+    own = own_addresses(user)
+    opened = [email.pk for email in emails if email.is_unread or email is emails[-1]][-MAX_OPEN:]
+    messages = [
+        build_message(user, email, own=own, keywords=keywords[email.pk], is_open=email.pk in opened) for email in emails
+    ]
+    inside = {mailbox_id for found in memberships(ids).values() for mailbox_id in found}
+    accounts = list({email.account_id: email.account for email in emails}.values())
+    return Reading(
+        id=public_id,
+        subject=emails[0].subject.strip() or _("(no subject)"),
+        groups=_fold(messages),
+        mailboxes=tuple(mailbox for mailbox in visible_mailboxes(accounts) if mailbox.pk in inside),
+        emails=tuple(emails),
+    )
+
+
+def _fold(messages: Sequence[MessageView]) -> tuple[tuple[MessageView, ...], ...]:
+    groups: list[tuple[MessageView, ...]] = []
+    for is_open, found in groupby(messages, key=lambda message: message.is_open):
+        run = tuple(found)
+        if is_open or len(run) <= LONG_FOLD:
+            groups += [(message,) for message in run]
+        else:
+            # The first says what it is about; the nearest to what is read stays in sight.
+            groups += [(run[0],), run[1:-1], (run[-1],)]
+    return tuple(groups)
+
+
+def build_message(
+    user: User, email: Email, *, own: Collection[str], keywords: Collection[str], is_open: bool
+) -> MessageView:
+    """One message; its bytes are read only when it is open."""
+    addresses = email.addresses
+    sender = show_address(*(addresses.get("from") or [["", ""]])[0])
+    return MessageView(
+        email=email,
+        sender=sender,
+        to_line=_to_line(addresses.get("to", ()), addresses.get("cc", ()), own),
+        recipients=_recipients(addresses),
+        keywords=keywords,
+        is_own=sender[1].casefold() in own,
+        is_open=is_open,
+        body=build_body(user, email) if is_open else None,
+    )
+
+
+def build_body(user: User, email: Email) -> Body:
+    """The content, or why it is not here; a body that is still on the server is asked for."""
+    if email.blob_id is None:
+        if email.body_error:
+            return Body(fault=email.body_error)
+        want_body(email)
+        return Body(is_awaited=True)
+    try:
+        content = read_content(user, email)
+    except ContentUnreadable as error:
+        return Body(fault=str(error))
+    return Body(content, frame_address=body_address(user, email) if content.html else "")
+
+
+def want_body(email: Email) -> None:
+    """Ask for the bytes ahead of all others. Safe to repeat: the wish is written once, the worker is woken each time."""
+    Email.objects.filter(pk=email.pk, blob=None, body_wanted_at=None).update(body_wanted_at=timezone.now())
+    dispatch.wake("sync.body", email.pk)
+
+
+def show_address(name: str, address: str) -> AddressPair:
+    """A sender to show. A name that holds another address would deceive, so it is left out (security R15)."""
+    name = " ".join(name.split())
+    if "@" in name and address.casefold() not in name.casefold():
+        name = ""
+    return ("" if name.casefold() == address.casefold() else name, address)
+
+
+def _to_line(to: Sequence[Sequence[str]], cc: Sequence[Sequence[str]], own: Collection[str]) -> str:
+    found = [*to, *cc]
+    if not found:
+        return ""
+    names = [_("me") if address.casefold() in own else short_name(name, address) for name, address in found]
+    shown = ", ".join(names[:MAX_NAMES])
+    rest = len(names) - MAX_NAMES
+    return _("to %(people)s") % {"people": f"{shown} +{rest}" if rest > 0 else shown}
+
+
+def _recipients(addresses: dict[str, list[list[str]]]) -> tuple[Recipients, ...]:
+    labels = (
+        ("from", _("From")),
+        ("sender", _("Sender")),
+        ("reply_to", _("Reply to")),
+        ("to", _("To")),
+        ("cc", _("Cc")),
+        ("bcc", _("Bcc")),
+    )
+    return tuple(
+        Recipients(label, tuple((name, address) for name, address in addresses[field]))
+        for field, label in labels
+        if addresses.get(field) and not (field in {"sender", "reply_to"} and addresses[field] == addresses.get("from"))
+    )

@@ -1,0 +1,1 @@
+"""One module a page: get for the user, validate, call, render."""
