@@ -9,7 +9,7 @@ from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webmail.settings")
 
-LONGEST_TASK_S = 900  # every task ends by itself well before this
+LONGEST_TASK_S = 4_500  # a delivery that waits its longest for a slow server: body 3,600 s and final dot 600 s
 DOORBELL_TIMEOUT_S = 2  # a page must not wait for a Redis that hangs (reliability R87)
 
 app = Celery("pillarbox")
@@ -36,7 +36,7 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_connection_timeout=DOORBELL_TIMEOUT_S,
     broker_transport_options={
-        "visibility_timeout": LONGEST_TASK_S * 2,
+        "visibility_timeout": LONGEST_TASK_S,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
         "socket_timeout": 10,

@@ -74,7 +74,7 @@ def test_a_paused_account_is_a_wish_and_no_trouble(operator: Client, account: Ma
 
 
 @pytest.mark.req("R94")
-@pytest.mark.req("144")
+@pytest.mark.req("features 144")
 @pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize(
     ("title", "fields"),
@@ -119,7 +119,7 @@ def test_actions_in_trouble_are_found(operator: Client, account: MailAccount, ti
     assert [row.pk for row in operator.get(address).context["cl"].result_list] == [troubled.pk]
 
 
-@pytest.mark.req("142")
+@pytest.mark.req("features 142")
 @pytest.mark.usefixtures("processes")
 def test_a_kind_of_process_that_is_silent_for_half_a_minute_is_missing(operator: Client):
     Heartbeat.objects.filter(kind="net").update(seen_at=timezone.now() - timedelta(seconds=31))

@@ -1,9 +1,11 @@
 """One submission to its server, whatever the server does. The sink is the judge of what was sent."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts import credentials
@@ -12,7 +14,7 @@ from tests.fakes.cutting_proxy import FROM_CLIENT, FROM_SERVER, CuttingProxy
 from tests.fakes.smtp import RecordingSmtpSink
 from tests.outbox.letters import make_sender, submit
 from webmail import dispatch
-from webmail.outbox import transitions
+from webmail.outbox import schedule, transitions
 from webmail.outbox.models import Draft, Phase, Submission
 from webmail.protocols.smtp import timeouts
 from webmail.sync import points
@@ -325,3 +327,29 @@ def test_sweep_finds_all_that_is_due(monkeypatch):
     assert count == len(expected)
     assert {pk for _, pk in woken} == expected
     assert {task for task, _ in woken} == {"outbox.deliver"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.req("R64")
+def test_claim_of_a_living_worker_does_not_end(sink, monkeypatch):
+    monkeypatch.setattr(schedule, "LEASE_S", 0.3)
+    monkeypatch.setattr(schedule, "LEASE_RENEWAL_S", 0.05)
+    sink.delay("DOT", 1.0)
+    submission = submit(sender_at(sink.port))
+    leases = []
+
+    def watch() -> None:
+        try:
+            sink.wait_for_messages(1)
+            while (row := Submission.objects.get(pk=submission.pk)).phase == Phase.DOT_SENT:
+                leases.append(row.lease_until)
+                transitions.recover_expired_leases()
+        finally:
+            connection.close()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    assert deliver(submission).phase == Phase.DONE
+    watcher.join()
+    assert len(set(leases)) > 3
+    assert not submission.events.filter(phase=Phase.UNCONFIRMED).exists()

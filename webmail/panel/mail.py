@@ -142,12 +142,19 @@ class SubmissionPages(_OfAccount):
         """In time only; the sender finds it among the drafts."""
 
         def act(submission: Submission) -> bool:
+            if submission.phase not in CANCELLABLE:
+                return False
             transitions.cancel(submission)
+            # Made from a stored message it gives no draft back, so the phase tells whether it came in time.
             return Submission.objects.filter(pk=submission.pk, phase=Phase.CANCELLED).exists()
 
-        rows = rows.exclude(phase=Phase.CANCELLED) if rows.exclude(phase=Phase.CANCELLED).exists() else rows.none()
         carry_out(
-            request, rows, act, event="submission.cancelled", done="taken back.", refused="too late to be taken back."
+            request,
+            rows,
+            act,
+            event="submission.cancelled",
+            done="taken back.",
+            refused="too late to be taken back.",
         )
 
     @admin.action(description=_("Stop trying"))

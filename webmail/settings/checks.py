@@ -1,6 +1,7 @@
 """System checks of the settings: what would make an installation unsafe or useless, said in plain words before it starts.
 
-`manage.py check` shows them; `--deploy` adds advice that a first look does not need. Django runs them at each start.
+`manage.py check` shows them; `--deploy` adds advice that a first look does not need. Every command of manage.py runs them first
+and stops at an error. docs/configuration.md lists them all.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ from django.conf import settings
 
 from accounts import credentials
 from accounts.models import Credential, MailAccount
-from webmail.protocols import login as logins
 from webmail.protocols.errors import BadArgument, ProtocolError
 from webmail.protocols.imap import session as imap
+from webmail.protocols.login import Login
 from webmail.protocols.pop3 import session as pop3
 from webmail.protocols.smtp import session as smtp
 from webmail.protocols.transport import Endpoint, Security
@@ -119,10 +119,10 @@ def _open_imap(account: MailAccount) -> imap.LiveImapSession:
     return imap.open_session(endpoint(account, "incoming"), _login(account, Credential.Purpose.INCOMING))
 
 
-def _login(account: MailAccount, purpose: str) -> logins.Login:
+def _login(account: MailAccount, purpose: str) -> Login:
     secret = credentials.open_secret(account, purpose=purpose)
     username = account.incoming_username if purpose == Credential.Purpose.INCOMING else account.outgoing_username
-    return logins.Login(username, secret.value, secret.mechanism)
+    return Login(username, secret.value, secret.mechanism)
 
 
 def _digest(account: MailAccount) -> str:

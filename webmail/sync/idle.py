@@ -237,5 +237,6 @@ class _Listener(threading.Thread):
 
 def _retry_wait(failures: int) -> float:
     """Seconds; doubled each time, with jitter, so that a server that comes back is not met by everybody at once."""
-    wait_s = min(FIRST_RETRY_S * 2 ** min(max(failures - 1, 0), 20), LONGEST_RETRY_S)
-    return wait_s * random.uniform(0.7, 1.3)  # noqa: S311 - no secret
+    wait_s: float = min(FIRST_RETRY_S * 2 ** min(max(failures - 1, 0), 20), LONGEST_RETRY_S)
+    jitter: float = random.uniform(0.7, 1.3)  # noqa: S311 - no secret
+    return wait_s * jitter

@@ -3,40 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
+from contextlib import AbstractContextManager
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 
+from webmail.web.content_links import is_content_host
+from webmail.web.views import errors
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+CONTENT_VIEWS = frozenset({"message_body", "message_part"})
 
 
 class PrivateResponses:
     """`Cache-Control: no-store, private` unless a view said otherwise (security R58); unsafe requests from other sites
-    are refused by Fetch Metadata, besides the CSRF token (R55); times are shown in the user's zone."""
+    are refused by Fetch Metadata, besides the CSRF token (R55); the second host serves signed content and nothing else
+    (R3); times are shown in the user's zone; signing out clears what the browser holds."""
 
     sync_capable = True
     async_capable = True
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> Any:
         if iscoroutinefunction(self.get_response):
-            return self._respond_async(request)  # type: ignore[return-value]
-        if is_foreign(request):
-            return refuse(request)
-        with _users_zone(request):
-            return finish(request, self.get_response(request))
+            return self._respond_async(request)
+        refusal = refuse(request)
+        if refusal is not None:
+            return finish(request, refusal)
+        was_signed_in = request.user.is_authenticated
+        with zone_of(request.user):
+            return finish(request, self.get_response(request), was_signed_in=was_signed_in)
 
     async def _respond_async(self, request: HttpRequest) -> HttpResponse:
-        if is_foreign(request):
-            return refuse(request)
-        return finish(request, await self.get_response(request))  # type: ignore[misc]
+        refusal = refuse(request)
+        if refusal is not None:
+            return finish(request, refusal)
+        user = await request.auser()
+        with zone_of(user):
+            response = await self.get_response(request)
+        return finish(request, response, was_signed_in=user.is_authenticated)
+
+
+def refuse(request: HttpRequest) -> HttpResponse | None:
+    """The answer to a request that is not let through, else None."""
+    if is_content_host(request) and not _is_content(request):
+        return HttpResponseNotFound()
+    return errors.forbidden(request) if is_foreign(request) else None
 
 
 def is_foreign(request: HttpRequest) -> bool:
@@ -47,17 +67,26 @@ def is_foreign(request: HttpRequest) -> bool:
     }
 
 
-def refuse(request: HttpRequest) -> HttpResponse:
-    """The answer to a foreign act."""
-    return render(request, "error.html", {"status": 403, "title": "Refused", "detail": ""}, status=403)
-
-
-def finish(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def finish(request: HttpRequest, response: HttpResponse, *, was_signed_in: bool = False) -> HttpResponse:
     """Headers of every answer."""
     response.headers.setdefault("Cache-Control", "no-store, private")
+    user = getattr(request, "_cached_user", None)
+    if was_signed_in and user is not None and not user.is_authenticated:
+        response.headers["Clear-Site-Data"] = '"cookies", "storage"'
     return response
 
 
-def _users_zone(request: HttpRequest) -> timezone.override:
-    name = getattr(request.user, "timezone", "") if hasattr(request, "user") else ""
-    return timezone.override(ZoneInfo(name) if name else None)
+def zone_of(user: Any) -> AbstractContextManager[None]:
+    """Times in the person's own zone, else in the server's."""
+    try:
+        zone = ZoneInfo(getattr(user, "timezone", "") or "")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone = None
+    return timezone.override(zone)
+
+
+def _is_content(request: HttpRequest) -> bool:
+    try:
+        return resolve(request.path_info).url_name in CONTENT_VIEWS and "k" in request.GET
+    except Resolver404:
+        return False

@@ -60,7 +60,7 @@ class RowContext:
     own: Collection[str]
     accounts: Mapping[int, MailAccount]  # empty: the account is not shown
     mailboxes: Mapping[int, Mailbox]
-    after: str  # the page's cursor, so that a reload finds the row again
+    place: Mapping[str, str]  # where the page begins, so that a reload finds the row again
 
 
 def build_rows(user: User, keys: Sequence[RowKey], context: RowContext, *, first_group: str = "") -> list[Row]:
@@ -83,7 +83,7 @@ def _build_row(row: ListRow, context: RowContext, *, group: str) -> Row:
     senders = email.addresses.get("from") or [["", ""]]
     return Row(
         id=public_id,
-        address=source.link(after=context.after, t=public_id),
+        address=source.link(**context.place, t=public_id),
         people=_people(row, context),
         subject=email.subject.strip() or _("(no subject)"),
         snippet=email.preview,

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Self
 
 import structlog
@@ -66,7 +67,7 @@ class Heartbeat:
         finally:
             self._let_go()
 
-    def _write(self, *, started_at: object) -> None:
+    def _write(self, *, started_at: datetime) -> None:
         models.Heartbeat.objects.update_or_create(
             name=self._name,
             defaults={

@@ -5,13 +5,12 @@ The same view renders the whole page, the list alone, more rows for its end, or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -49,7 +48,6 @@ class ListPage:
     drafts: list[Row]
     older: str  # address of the next page, empty at the end
     newer: str  # address of the page before, empty at the beginning
-    first: str  # address of the beginning when this is not it
     open_id: str
 
     @property
@@ -159,42 +157,38 @@ def open_reading(request: UserRequest, public_id: str) -> Reading:
     return reading
 
 
-def read_list(
-    request: UserRequest, source: ListSource, *, open_id: str = "", after: str | None = None, first_group: str = ""
-) -> ListPage:
+def read_list(request: UserRequest, source: ListSource, *, open_id: str = "", first_group: str = "") -> ListPage:
     """One page of a list, from the place that the request names."""
     shell = shell_of(request)
-    after = request.GET.get("after", "") if after is None else after
-    cursor, before = read_cursor(after), read_cursor(request.GET.get("before", ""))
+    place = {name: request.GET[name] for name in ("after", "before") if request.GET.get(name)}
+    cursor, before = read_cursor(place.get("after", "")), read_cursor(place.get("before", ""))
     # A list that was scrolled on is renewed in its whole length.
     limit = min(max(_integer(request.GET.get("rows", "")), PAGE_SIZE), MAX_PAGE_SIZE)
     page = source.read_page(after=cursor, before=before, limit=limit)
-    row_context = _row_context(request.user, shell, source, after)
-    is_first = cursor is None and before is None
-    if before is not None and not page.has_more:
-        is_first = True
-    next_cursor = page.next_cursor if before is None else (page.rows[-1].cursor if page.rows else None)
+    if before is None:
+        older, is_first = page.next_cursor, cursor is None
+    else:
+        older, is_first = (page.rows[-1].cursor if page.rows else None), not page.has_more
+    row_context = _row_context(request.user, shell, source, place)
+    has_drafts = source.role == Role.DRAFTS and is_first
     return ListPage(
         source=source,
         rows=build_rows(request.user, page.rows, row_context, first_group=first_group),
-        drafts=draft_rows(request.user, source, row_context.accounts)
-        if source.role == Role.DRAFTS and is_first
-        else [],
-        older=source.link(after=write_cursor(next_cursor)) if next_cursor else "",
+        drafts=draft_rows(request.user, source, row_context.accounts) if has_drafts else [],
+        older=source.link(after=write_cursor(older)) if older else "",
         newer=source.link(before=write_cursor(page.rows[0].cursor)) if page.rows and not is_first else "",
-        first="" if is_first else source.link(),
         open_id=open_id,
     )
 
 
-def _row_context(user: User, shell: Shell, source: ListSource, after: str) -> RowContext:
+def _row_context(user: User, shell: Shell, source: ListSource, place: Mapping[str, str]) -> RowContext:
     shows_account = source.account is None and shell.has_several
     return RowContext(
         source=source,
         own=own_addresses(user),
         accounts={account.pk: account for account in shell.account_list} if shows_account else {},
         mailboxes=shell.mailboxes if source.emails is not None else {},
-        after=after,
+        place=place,
     )
 
 
@@ -203,10 +197,10 @@ def render_list_fragments(request: UserRequest, page: ListPage) -> str:
     return render_to_string("mail/_renewed.html", _context(request, page, None), request, using="jinja2")
 
 
-def render_pane(request: UserRequest, source: ListSource, reading: Reading | None) -> str:
-    """The reading pane alone."""
+def render_pane(request: UserRequest, source: ListSource, reading: Reading | None, *, oob: bool = False) -> str:
+    """The reading pane alone; `oob`: beside another fragment."""
     shell = shell_of(request)
-    context = {"shell": shell, "source": source, "reading": reading, "current": source.key}
+    context = {"shell": shell, "source": source, "reading": reading, "current": source.key, "oob": oob}
     return render_to_string("mail/_reading.html", context, request, using="jinja2")
 
 
@@ -243,11 +237,6 @@ def _pane(request: UserRequest, source: ListSource, reading: Reading | None) -> 
 
 def _integer(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 6 else 0
-
-
-def closed_address(source: ListSource) -> str:
-    """Where the list is without an open row."""
-    return source.link() if source.address else reverse("inbox")
 
 
 def title_of(source: ListSource, shell: Shell) -> str:

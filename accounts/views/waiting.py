@@ -1,0 +1,19 @@
+"""What the pages that wait for a connection test have in common."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django_htmx.http import HttpResponseClientRedirect
+
+from accounts.models import ConnectionTest
+
+
+def is_over(test: ConnectionTest) -> bool:
+    """Whether a worker has ended the test, for better or worse."""
+    return test.status in (ConnectionTest.Status.PASSED, ConnectionTest.Status.FAILED)
+
+
+def answer_wait(request: HttpRequest, *, goal: str) -> HttpResponse:
+    """Lead the page to `goal`, whether a script or the browser asked."""
+    return HttpResponseClientRedirect(goal) if getattr(request, "htmx", False) else redirect(goal)

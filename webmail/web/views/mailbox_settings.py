@@ -1,0 +1,177 @@
+"""Settings of an account's mailboxes: made, renamed, given a role, deleted; and the whole account deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db import IntegrityError
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import MailAccount
+from accounts.services import record_event
+from webmail.journal.actions.mailboxes import create_mailbox, delete_mailbox, rename_mailbox
+from webmail.journal.errors import ActionRefused
+from webmail.outbox import queries as outbox
+from webmail.outbox.models import WAITING
+from webmail.store.errors import BadMailboxName, MailboxNameTaken, MailboxNotEmpty
+from webmail.store.mailboxes import mailbox_with_role, update_mailbox
+from webmail.store.models import Mailbox, Role
+from webmail.store.queries.accounts import (
+    MailboxNode,
+    build_tree,
+    get_account_for,
+    get_mailbox_for,
+    visible_mailboxes,
+)
+from webmail.store.removal import remove_account
+from webmail.web import flash
+from webmail.web.requests import UserRequest, signed_in
+
+# Inbox is what the protocol says; All and Flagged are views that servers make.
+CHOOSABLE_ROLES = (Role.NONE, Role.ARCHIVE, Role.DRAFTS, Role.JUNK, Role.SENT, Role.TRASH)
+
+
+class MailboxForm(forms.Form):
+    """Name, place and role of a mailbox."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=255)
+    parent = forms.ChoiceField(label=gettext_lazy("Inside"), required=False)
+    role = forms.ChoiceField(label=gettext_lazy("Used for"), required=False)
+
+    def __init__(self, *args: Any, nodes: list[MailboxNode], without: Mailbox | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
+        self.mailboxes = {node.mailbox.public_id: node.mailbox for node in nodes}
+        places = [(node.mailbox.public_id, "\u2003" * node.depth + node.mailbox.name) for node in nodes]
+        own = without.public_id if without else ""
+        top = ("", _("nothing: at the top"))
+        self.fields["parent"].choices = [top, *(place for place in places if place[0] != own)]  # type: ignore[attr-defined]
+        labels = {Role.NONE: _("nothing special")}
+        self.fields["role"].choices = [  # type: ignore[attr-defined]
+            (role.value, labels.get(role, role.label)) for role in CHOOSABLE_ROLES
+        ]
+
+    @property
+    def parent_mailbox(self) -> Mailbox | None:
+        return self.mailboxes.get(self.cleaned_data["parent"])
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def mailboxes(request: UserRequest, account_id: str) -> HttpResponse:
+    """The tree of an account; posted: a new mailbox."""
+    account = get_account_for(request.user, account_id)
+    nodes = _nodes(account)
+    form = MailboxForm(request.POST if request.method == "POST" else None, nodes=nodes)
+    if request.method == "POST" and form.is_valid():
+        try:
+            create_mailbox(request.user, account.pk, name=form.cleaned_data["name"], parent=form.parent_mailbox)
+        except (MailboxNameTaken, BadMailboxName, ActionRefused) as error:
+            form.add_error("name", _words(error))
+        else:
+            flash.add(request, flash.Toast(_("Mailbox %(name)s made.") % {"name": form.cleaned_data["name"]}))
+            return redirect("mailbox_settings", account.public_id)
+    context = {"current": "settings", "section": "accounts", "account": account, "nodes": nodes, "form": form}
+    return render(request, "settings/mailboxes.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def mailbox(request: UserRequest, mailbox_id: str) -> HttpResponse:
+    """Name, place and role of one mailbox."""
+    found = get_mailbox_for(request.user, mailbox_id)
+    initial = {"name": found.name, "parent": found.parent.public_id if found.parent else "", "role": found.role}
+    data = request.POST if request.method == "POST" else None
+    form = MailboxForm(data, nodes=_nodes(found.account), without=found, initial=initial)
+    if data is not None and form.is_valid() and _change(request, found, form):
+        flash.add(request, flash.Toast(_("Mailbox changed.")))
+        return redirect("mailbox_settings", found.account.public_id)
+    context = {"current": "settings", "section": "accounts", "account": found.account, "mailbox": found, "form": form}
+    return render(request, "settings/mailbox.html", context, status=422 if form.errors else 200)
+
+
+def _change(request: UserRequest, found: Mailbox, form: MailboxForm) -> bool:
+    try:
+        if found.role != Role.INBOX:
+            rename_mailbox(request.user, found, name=form.cleaned_data["name"], parent=form.parent_mailbox)
+            _choose_role(found, form.cleaned_data["role"])
+    except (MailboxNameTaken, BadMailboxName, ActionRefused) as error:
+        form.add_error("name", _words(error))
+    except IntegrityError:
+        form.add_error("role", _("Another mailbox was given this role just now. Look again."))
+    return not form.errors
+
+
+def _choose_role(found: Mailbox, role: str) -> None:
+    """Give the role, taking it from the mailbox that has it; discovery leaves both alone from now on (sync Y20)."""
+    if role == found.role:
+        return
+    holder = mailbox_with_role(found.account_id, role) if role else None
+    if holder is not None:
+        update_mailbox(holder, role=Role.NONE, is_role_chosen=True)
+    update_mailbox(found, role=role, is_role_chosen=True)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def delete(request: UserRequest, mailbox_id: str) -> HttpResponse:
+    """Asks first, saying how many messages go with it."""
+    found = get_mailbox_for(request.user, mailbox_id)
+    account, name, fault = found.account, found.name, ""
+    if request.method == "POST":
+        try:
+            delete_mailbox(request.user, found, remove_emails=request.POST.get("with_messages") == "yes")
+        except (ActionRefused, MailboxNotEmpty) as error:
+            fault = _words(error)
+        else:
+            flash.add(request, flash.Toast(_("Mailbox %(name)s deleted.") % {"name": name}))
+            return redirect("mailbox_settings", account.public_id)
+    context = {"current": "settings", "section": "accounts", "account": account, "mailbox": found, "fault": fault}
+    return render(request, "settings/mailbox_delete.html", context, status=422 if fault else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def account_delete(request: UserRequest, account_id: str) -> HttpResponse:
+    """Takes an account out of this program; the mail at its server stays. Asks first and names what would be lost."""
+    account = get_account_for(request.user, account_id)
+    waiting = outbox.submissions_of(request.user, accounts=[account], phases=WAITING).count()
+    if request.method == "POST":
+        address = account.address
+        remove_account(account)
+        record_event("account.deleted", user=request.user, subject=address)
+        flash.add(request, flash.Toast(_("%(address)s is removed from Pillarbox.") % {"address": address}))
+        return redirect("settings")
+    context = {
+        "current": "settings",
+        "section": "accounts",
+        "account": account,
+        "waiting": waiting,
+        "drafts": outbox.drafts_of(request.user, account=account).count(),
+    }
+    return render(request, "settings/account_delete.html", context)
+
+
+def _nodes(account: MailAccount) -> list[MailboxNode]:
+    """The account's visible tree, each parent before its children."""
+    found: list[MailboxNode] = []
+    queue = list(reversed(build_tree(visible_mailboxes([account]))))
+    while queue:
+        node = queue.pop()
+        found.append(node)
+        queue.extend(reversed(node.children))
+    return found
+
+
+def _words(error: Exception) -> str:
+    """The message of a refusal as a sentence."""
+    if isinstance(error, MailboxNameTaken):
+        return _("There is a mailbox of this name already.")
+    if isinstance(error, MailboxNotEmpty):
+        return _("It holds messages. Tick the box to delete them too.")
+    text = str(error)
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
