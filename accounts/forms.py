@@ -29,7 +29,6 @@ class LoginForm(AllauthLoginForm):  # type: ignore[misc]
         self.fields["login"].widget.attrs.pop("placeholder", None)
         self.fields["password"].widget.attrs.pop("placeholder", None)
         self.fields["password"].help_text = ""
-        self.label_suffix = ""
 
 
 class AddressForm(forms.Form):
@@ -70,7 +69,7 @@ class ServersForm(forms.Form):
     )
 
     def __init__(self, *args: Any, need_password: bool = True, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
         self.fields["password"].required = need_password
 
     def clean(self) -> dict[str, Any]:
@@ -90,7 +89,7 @@ class ServersForm(forms.Form):
         return services.AccountSettings(**values)
 
 
-class AccountForm(forms.ModelForm[MailAccount]):
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
     """How an account is shown."""
 
     class Meta:
@@ -116,11 +115,8 @@ class AccountForm(forms.ModelForm[MailAccount]):
         ),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
 
-
-class IdentityForm(forms.ModelForm[Identity]):
+class IdentityForm(forms.ModelForm):  # type: ignore[type-arg]
     """A From address with its signature."""
 
     class Meta:
@@ -133,15 +129,12 @@ class IdentityForm(forms.ModelForm[Identity]):
         }
         widgets = {"signature_text": forms.Textarea(attrs={"rows": 4})}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
-
     def clean_name(self) -> str:
         """A name stands in a header: one line, no control characters."""
         return " ".join(str(self.cleaned_data["name"]).split())
 
 
-class AppearanceForm(forms.ModelForm[User]):
+class AppearanceForm(forms.ModelForm):  # type: ignore[type-arg]
     """How pages look, and in which zone times are shown."""
 
     class Meta:
@@ -157,7 +150,7 @@ class AppearanceForm(forms.ModelForm[User]):
         widgets = {"theme": forms.RadioSelect, "density": forms.RadioSelect}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
         zones = [("", _("UTC")), *((name, name.replace("_", " ")) for name in sorted(available_timezones()))]
         self.fields["timezone"] = forms.ChoiceField(label=_("Time zone"), choices=zones, required=False)
 
@@ -169,7 +162,7 @@ class TokenForm(forms.Form):
     scopes = forms.MultipleChoiceField(label=gettext_lazy("It may"), widget=forms.CheckboxSelectMultiple)
 
     def __init__(self, *args: Any, is_staff: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
         self.fields["scopes"].choices = list(scope_choices(is_staff=is_staff))  # type: ignore[attr-defined]
 
 

@@ -1,14 +1,26 @@
-"""Addresses of sign-in, connecting a mailbox and settings."""
+"""Addresses of sign-in, connecting a mailbox and settings. Of allauth only two views: nobody signs up by themselves."""
 
 from __future__ import annotations
 
 from allauth.account.views import LogoutView
 from django.urls import path
 
-from accounts.views import entering
+from accounts.views import connecting, entering, settings
 
 urlpatterns = [
     path("accounts/login/", entering.EnterView.as_view(), name="account_login"),
     path("accounts/login/wait/", entering.login_wait, name="login_wait"),
     path("accounts/logout/", LogoutView.as_view(), name="account_logout"),
+    path("connect/", connecting.connect, name="connect"),
+    path("connect/<str:test_id>/", connecting.connect_wait, name="connect_wait"),
+    path("settings/", settings.accounts, name="settings"),
+    path("settings/accounts/<slug:account_id>/", settings.account, name="account_settings"),
+    path("settings/accounts/<slug:account_id>/act", settings.account_act, name="account_act"),
+    path("settings/accounts/<slug:account_id>/servers", settings.account_servers, name="account_servers"),
+    path("settings/accounts/<slug:account_id>/identities/new", settings.identity_new, name="identity_new"),
+    path("settings/identities/<slug:identity_id>", settings.identity, name="identity"),
+    path("settings/identities/<slug:identity_id>/delete", settings.identity_delete, name="identity_delete"),
+    path("settings/appearance", settings.appearance, name="settings_appearance"),
+    path("settings/app-passwords", settings.app_passwords, name="settings_passwords"),
+    path("settings/app-passwords/<int:token_id>/revoke", settings.app_password_revoke, name="app_password_revoke"),
 ]

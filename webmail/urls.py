@@ -9,7 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webmail.web.urls")),
     path("", include("accounts.urls")),
     path("admin/", admin.site.urls),
-    path("", include("webmail.api.urls")),
+    path("api/", include("webmail.api.urls")),
 ]
 
 handler400 = "webmail.web.views.errors.bad_request"

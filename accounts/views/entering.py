@@ -39,7 +39,8 @@ class EnterView(LoginView):  # type: ignore[misc]
         """Ask the mail server when its domain is one that may sign in, else show the form with what is wrong."""
         test = None if getattr(self.request, "axes_locked_out", False) else start_mailbox_sign_in(form)
         if test is None:
-            return self.render_to_response(self.get_context_data(form=form), status=422)
+            shown: HttpResponseBase = self.render_to_response(self.get_context_data(form=form), status=422)
+            return shown
         self.request.session[SESSION_KEY] = {"test": test.public_id, "next": self.request.POST.get("next", "")}
         return redirect("login_wait")
 

@@ -1,1 +1,13 @@
+// One behaviour a module; each listens on the document, so that what htmx swaps in needs no wiring.
+import "./morph.js";
+import "./status.js";
+import "./toasts.js";
+import "./menus.js";
+import "./list.js";
 import "./keyboard.js";
+import "./quotes.js";
+import "./folds.js";
+import "./live.js";
+import "./password.js";
+import "./compose.js";
+import "./upload.js";

@@ -51,8 +51,8 @@ def test_synchronise_now_wakes_a_worker_for_each_account_that_may_run(
     assert state_of(accounts["paused"]) == "paused"
     assert state_of(accounts["failing"]) == "failing"  # a wish is no proof that it works
     text = response.content.decode()
-    assert "4 rows will be synchronised." in text
-    assert "1 row paused: resume first." in text
+    assert "4 mail accounts will be synchronised." in text
+    assert "1 mail account paused: resume first." in text
 
 
 def test_pause_and_resume(operator: Client, account: MailAccount, woken):
@@ -115,11 +115,11 @@ def test_take_back_gives_the_draft_back_while_there_is_time(operator: Client, ac
     if phase in {"held", "queued", "retry"}:
         assert phase_of(submission) == "cancelled"
         assert Draft.objects.get().subject == "Mine"
-        assert "1 row taken back." in response.content.decode()
+        assert "1 submission taken back." in response.content.decode()
     else:
         assert phase_of(submission) == phase
         assert not Draft.objects.exists()
-        assert "1 row too late to be taken back." in response.content.decode()
+        assert "1 submission too late to be taken back." in response.content.decode()
 
 
 def test_stop_trying_ends_a_delayed_submission(operator: Client, account: MailAccount, woken):

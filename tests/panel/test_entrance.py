@@ -1,13 +1,25 @@
 """Who may enter the panel, and what its pages may load."""
 
 import pytest
+from django.contrib import admin
 from django.test import Client
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from accounts.models import User
 from tests.panel.conftest import BACKEND, list_page
+from webmail.panel.site import panel_site
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.panel.urls")]
+
+
+def test_the_panel_is_the_only_admin_site_that_can_be_named():
+    assert admin.site is panel_site
+
+
+@pytest.mark.urls("webmail.urls")
+def test_the_site_serves_the_panel():
+    assert resolve("/admin/").func.admin_site is panel_site
+    assert resolve("/admin/outbox/submission/").app_name == "admin"
 
 
 def test_a_stranger_is_sent_to_the_sites_own_sign_in(client: Client):
@@ -68,3 +80,8 @@ def test_only_what_is_named_is_shown(operator: Client):
     for stranger in ("auth/group", "account/emailaddress", "axes/", "accounts/credential", "accounts/connectiontest"):
         assert stranger not in page
         assert operator.get(f"/admin/{stranger}/").status_code == 404
+
+
+def test_browsers_tell_the_panel_where_its_forms_come_from(operator: Client):
+    # With no-referrer Chromium sends `Origin: null` with a form, and the CSRF check refuses it.
+    assert operator.get("/admin/").headers["Referrer-Policy"] == "same-origin"

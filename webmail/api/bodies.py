@@ -118,7 +118,7 @@ def _flowing(part: Part, text: str) -> str:
 def _part_addresses(email: Email, message: Message) -> dict[str, str]:
     ids = [part.part_id for part in message.root.walk() if part.part_id]
     return {
-        part_id: reverse("api-1:get_part", args=[email.account.public_id, email.public_id, part_id]) for part_id in ids
+        part_id: reverse("api:get_part", args=[email.account.public_id, email.public_id, part_id]) for part_id in ids
     }
 
 

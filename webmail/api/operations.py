@@ -14,7 +14,8 @@ from webmail.api.auth import Needs
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 # Keys of `openapi_extra` that `webmail.api.document` reads and takes out.
-SCOPE_KEY, ERRORS_KEY, HEADERS_KEY, BYTES_KEY = "x-scope", "x-problems", "x-headers", "x-bytes"
+SCOPE_KEY, PROBLEMS_KEY, HEADERS_KEY = "x-scope", "x-problems", "x-headers"
+SENDS_KEY, TAKES_KEY = "x-sends-bytes", "x-takes-bytes"
 PUBLIC = object()
 
 
@@ -28,28 +29,30 @@ def operation(
     problems: Sequence[str] = (),
     headers: Sequence[str] = (),
     sends_bytes: bool = False,
+    takes_bytes: bool = False,
 ) -> Callable[[View], View]:
     """Register a view. Its name is the operation's id, its docstring the summary (first line) and description.
 
     `scope`: one of `tokens.SCOPES`, None for any credential, or PUBLIC. `answers`: the model of each status, None for no
     content. `problems`: codes it may answer besides those every operation may. `headers`: request headers it reads.
-    `sends_bytes`: 200 and 206 are a download.
+    `sends_bytes`: 200 and 206 are a download. `takes_bytes`: the body is the content of a file.
     """
 
     def declare(view: View) -> View:
         summary, _, description = inspect.cleandoc(view.__doc__ or "").partition("\n")
         extra = {
             SCOPE_KEY: "public" if scope is PUBLIC else scope,
-            ERRORS_KEY: list(problems),
+            PROBLEMS_KEY: list(problems),
             HEADERS_KEY: list(headers),
-            BYTES_KEY: sends_bytes,
+            SENDS_KEY: sends_bytes,
+            TAKES_KEY: takes_bytes,
         }
         router.add_api_operation(
             path,
             [method],
             view,
             auth=None if scope is PUBLIC else Needs(scope if isinstance(scope, str) else None),
-            response=dict(answers),
+            response=dict(answers) or {200: None},
             operation_id=_camel_case(view.__name__),
             summary=summary.rstrip("."),
             description=description.strip() or summary,

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
@@ -168,6 +169,7 @@ _TRANSLATIONS: Mapping[type[Exception], _Translation] = {
     store_errors.BlobMissing: lambda _: Problem("unavailable", headers={"Retry-After": "60"}),
     store_errors.BlobDamaged: lambda _: Problem("unavailable", headers={"Retry-After": "60"}),
     store_errors.CannotCalculateChanges: lambda _: Problem("cursor-expired"),
+    outbox_errors.DraftConflict: lambda error: Problem("state-mismatch", str(error)),
     outbox_errors.DraftGone: lambda error: Problem("not-found", str(error)),
     outbox_errors.AttachmentTooLarge: lambda error: Problem("too-large", str(error), limit=error.limit_bytes),
     outbox_errors.MessageTooLarge: lambda error: Problem("too-large", str(error), limit=error.limit_bytes),
@@ -186,7 +188,8 @@ _TRANSLATIONS: Mapping[type[Exception], _Translation] = {
     ),
     Http404: lambda _: Problem("not-found"),
     AuthenticationError: lambda _: unauthorized(),
-    HttpError: lambda error: problem_for_status(error.status_code, error.message),
+    RequestDataTooBig: lambda _: Problem("too-large", limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
+    HttpError: lambda error: _http_error(error),
     ValidationError: lambda error: _validation(error),
 }
 
@@ -199,6 +202,13 @@ def translate(error: Exception) -> Problem | None:
         if cls in _TRANSLATIONS:
             return _TRANSLATIONS[cls](error)
     return None
+
+
+def _http_error(error: HttpError) -> Problem:
+    """Ninja wraps what our parser of bodies says."""
+    if isinstance(error.__cause__, Problem):
+        return error.__cause__
+    return problem_for_status(error.status_code, error.message)
 
 
 def _validation(error: ValidationError) -> Problem:
@@ -226,9 +236,8 @@ def _pointer(location: Sequence[str | int]) -> str:
 
 def install(api: NinjaAPI) -> None:
     """Answer every error of a view with a problem document."""
-    for cls in (*_TRANSLATIONS, Problem, outbox_errors.OutboxError):
+    for cls in (*_TRANSLATIONS, Problem, Exception):
         api.add_exception_handler(cls, _answer)
-    api.add_exception_handler(Exception, _answer)
 
 
 def _answer(request: HttpRequest, error: Any) -> HttpResponse:

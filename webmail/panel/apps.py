@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.contrib import admin
 
 
 class PanelConfig(AppConfig):
@@ -10,7 +11,10 @@ class PanelConfig(AppConfig):
     label = "panel"
 
     def ready(self) -> None:
-        """Checks are registered by being imported."""
-        from webmail.settings import checks
+        """Make the panel's site the one `admin.site` names, and register the checks."""
+        from webmail.panel.site import panel_site
+        from webmail.settings.checks import register_checks
 
-        checks.register_checks()
+        # As Unfold puts its own site there. What packages registered with that one before is not shown any more.
+        admin.site = admin.sites.site = panel_site
+        register_checks()

@@ -15,12 +15,13 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 EMPTY = "–"
-SHORT_CHARS = 90
+SHORT_CHARS = 80
 
 
-def label(text: Any, variant: str = "") -> SafeString:
-    """A coloured word. `variant`: danger, warning, success, info, or empty for grey."""
-    return render_to_string("unfold/helpers/label.html", {"text": text, "variant": variant})
+def label(text: Any, variant: str = "", *, title: Any = "") -> SafeString:
+    """A coloured word. `variant`: danger, warning, success, info, or empty for grey; `title` says more."""
+    context = {"text": text, "variant": variant, "label_title": title}
+    return render_to_string("unfold/helpers/label.html", context)
 
 
 def moment(at: datetime | None) -> SafeString:
@@ -33,11 +34,17 @@ def moment(at: datetime | None) -> SafeString:
     )
 
 
+def exact(at: datetime) -> str:
+    """The time to the second, for timelines."""
+    return timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def short(text: str) -> SafeString:
     """The beginning of a long text, the whole as a title."""
     if not text:
         return format_html("{}", EMPTY)
-    return format_html('<span title="{}">{}</span>', text, Truncator(text).chars(SHORT_CHARS))
+    beginning = Truncator(text).chars(SHORT_CHARS)
+    return format_html('<span title="{}" class="block min-w-52">{}</span>', text, beginning)
 
 
 def link(row: Model | None) -> SafeString:

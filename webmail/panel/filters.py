@@ -12,10 +12,12 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import IncomingProtocol
 from webmail.journal.models import Action
 from webmail.outbox.models import WAITING, Phase
 from webmail.outbox.queries import MANY_TRIES
 from webmail.panel import health
+from webmail.store.models import Mailbox
 
 Narrowing = Callable[[QuerySet[Any]], QuerySet[Any]]
 
@@ -91,8 +93,11 @@ class MailboxTrouble(_NamedRows):
         "missing": (_("no longer on the server"), lambda rows: rows.filter(missing_since__isnull=False)),
         "unlisted": (
             _("not listed completely yet"),
-            lambda rows: rows.filter(source="remote", is_selectable=True).filter(
-                Q(backfill_uid=None) | Q(backfill_uid__gt=1)
+            lambda rows: rows.filter(
+                Q(backfill_uid=None) | Q(backfill_uid__gt=1),
+                source=Mailbox.Source.REMOTE,
+                is_selectable=True,
+                account__incoming_protocol=IncomingProtocol.IMAP,  # POP3 is listed in one go
             ),
         ),
     }

@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 from axes.helpers import get_client_ip_address
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import model_ngettext
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 
@@ -90,6 +90,7 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]
     max_num = 0
     can_delete = False
     show_change_link = False
+    hide_title = True
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return bool(self.admin_site.has_permission(request))
@@ -106,7 +107,7 @@ class ReadOnlyInline(TabularInline):  # type: ignore[misc]
 
 def carry_out(
     request: HttpRequest,
-    rows: Iterable[Any],
+    rows: QuerySet[Any],
     act: Callable[[Any], bool],
     *,
     event: str,
@@ -116,7 +117,7 @@ def carry_out(
 ) -> None:
     """Do `act` to each row; it returns False when that makes no sense for the row (any more). Each success is audited.
 
-    `done` and `refused` end the sentence "1 row ...": messages hold numbers and our own words, nothing of the rows.
+    `done` and `refused` end the sentence "1 mail account ...": messages hold our own words, nothing of the rows.
     """
     count = failures = 0
     for row in rows:
@@ -126,9 +127,9 @@ def carry_out(
         else:
             failures += 1
     if count:
-        _tell(request, messages.SUCCESS, count, done)
+        _tell(request, messages.SUCCESS, rows, count, done)
     if failures:
-        _tell(request, messages.WARNING, failures, refused)
+        _tell(request, messages.WARNING, rows, failures, refused)
 
 
 def audit(request: HttpRequest, event: str, *, subject: str) -> None:
@@ -137,6 +138,5 @@ def audit(request: HttpRequest, event: str, *, subject: str) -> None:
     record_event(event, user=user, subject=subject, ip_address=get_client_ip_address(request))
 
 
-def _tell(request: HttpRequest, level: int, count: int, words: str) -> None:
-    rows = ngettext("%(count)d row", "%(count)d rows", count) % {"count": count}
-    messages.add_message(request, level, f"{rows} {words}")
+def _tell(request: HttpRequest, level: int, rows: QuerySet[Any], count: int, words: str) -> None:
+    messages.add_message(request, level, f"{count} {model_ngettext(rows, count)} {words}")

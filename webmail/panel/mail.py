@@ -20,6 +20,20 @@ from webmail.panel.listing import Listing, ReadOnlyInline, carry_out
 from webmail.panel.site import panel_site
 from webmail.store.models import Mailbox
 
+# One word for lists; the phase's own words are its title.
+PHASE_WORDS = {
+    Phase.HELD: _("held"),
+    Phase.QUEUED: _("queued"),
+    Phase.CLAIMED: _("sending"),
+    Phase.IN_DATA: _("in data"),
+    Phase.DOT_SENT: _("dot sent"),
+    Phase.ACCEPTED: _("sent"),
+    Phase.DONE: _("done"),
+    Phase.RETRY: _("delayed"),
+    Phase.FAILED: _("failed"),
+    Phase.UNCONFIRMED: _("unconfirmed"),
+    Phase.CANCELLED: _("taken back"),
+}
 PHASE_VARIANTS = {
     Phase.ACCEPTED: "success",
     Phase.DONE: "success",
@@ -66,7 +80,7 @@ class MailboxPages(_OfAccount):
     def progress(self, mailbox: Mailbox) -> SafeString:
         if mailbox.missing_since:
             return cells.label(_("gone from the server"), "warning")
-        if mailbox.is_backfilled or not mailbox.is_selectable:
+        if mailbox.is_backfilled or not mailbox.is_selectable or (mailbox.account.is_pop3 and mailbox.synced_at):
             return cells.label(_("complete"), "success")
         return cells.label(f"{mailbox.total_emails} / {mailbox.remote_total}", "info")
 
@@ -83,6 +97,7 @@ class RecipientInline(ReadOnlyInline):
     """What the server answered for each recipient."""
 
     model = SubmissionRecipient
+    verbose_name_plural = _("recipients")
     fields = ("email", "status", "reply")
 
 
@@ -90,14 +105,20 @@ class EventInline(ReadOnlyInline):
     """The timeline."""
 
     model = SubmissionEvent
-    fields = ("at", "phase", "text")
+    verbose_name_plural = _("timeline")
+    fields = ("when", "phase", "text")
+    readonly_fields = ("when",)
+
+    @admin.display(description=_("time"))
+    def when(self, event: SubmissionEvent) -> str:
+        return cells.exact(event.at)
 
 
 @admin.register(Submission, site=panel_site)
 class SubmissionPages(_OfAccount):
     """The send queue: phase, tries and replies. Subject and text are the sender's and not shown."""
 
-    list_display = ("public_id", "account_link", "condition", "attempts", "created", "next_try", "reply")
+    list_display = ("public_id", "account_link", "phase_word", "attempts", "created", "next_try", "reply")
     list_filter = (SubmissionTrouble, "phase")
     search_fields = ("public_id", "message_id", "mail_from", "account__address", "recipients__email")
     ordering = ("-id",)
@@ -186,6 +207,11 @@ class SubmissionPages(_OfAccount):
         carry_out(request, rows, act, event="submission.resent", done="will be sent again.", refused="not in doubt.")
 
     @admin.display(description=_("phase"), ordering="phase")
+    def phase_word(self, submission: Submission) -> SafeString:
+        phase = Phase(submission.phase)
+        return cells.label(PHASE_WORDS[phase], PHASE_VARIANTS.get(phase, "info"), title=phase.label)
+
+    @admin.display(description=_("phase"))
     def condition(self, submission: Submission) -> SafeString:
         return cells.label(submission.get_phase_display(), PHASE_VARIANTS.get(Phase(submission.phase), "info"))
 

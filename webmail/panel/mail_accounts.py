@@ -25,6 +25,14 @@ from webmail.panel.listing import Listing, ReadOnlyInline, carry_out
 from webmail.panel.site import panel_site
 from webmail.store.models import Mailbox
 
+# One word for lists; the state's own words are its title.
+STATE_WORDS = {
+    AccountState.NEW: _("new"),
+    AccountState.OK: _("working"),
+    AccountState.FAILING: _("failing"),
+    AccountState.AUTH_FAILED: _("refused"),
+    AccountState.PAUSED: _("paused"),
+}
 STATE_VARIANTS = {
     AccountState.NEW: "info",
     AccountState.OK: "success",
@@ -45,7 +53,7 @@ class IdentityInline(ReadOnlyInline):
 class MailAccountPages(Listing):
     """Condition of each account, and what can be done about it."""
 
-    list_display = ("address", "user_link", "protocol", "condition", "last_sync", "next_try", "failures", "reason")
+    list_display = ("address", "user_link", "protocol", "state_word", "last_sync", "next_try", "reason")
     list_select_related = ("user",)
     list_filter = ("state", AccountTrouble, "incoming_protocol")
     search_fields = ("address", "user__email", "incoming_host", "outgoing_host")
@@ -152,7 +160,12 @@ class MailAccountPages(Listing):
 
     @admin.display(description=_("state"), ordering="state")
     def condition(self, account: MailAccount) -> SafeString:
-        return cells.label(account.get_state_display(), STATE_VARIANTS.get(AccountState(account.state), ""))
+        return cells.label(account.get_state_display(), STATE_VARIANTS[AccountState(account.state)])
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_word(self, account: MailAccount) -> SafeString:
+        state = AccountState(account.state)
+        return cells.label(STATE_WORDS[state], STATE_VARIANTS[state], title=state.label)
 
     @admin.display(description=_("since"))
     def since(self, account: MailAccount) -> SafeString:

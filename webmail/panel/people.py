@@ -13,6 +13,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -45,6 +46,10 @@ class NewUserForm(_CleanAddress, UserCreationForm):  # type: ignore[misc]
         model = User
         fields = ("email", "name", "is_staff")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["usable_password"].help_text = _("Disabled: they sign in through a mailbox of a mail domain.")
+
 
 class UserForm(_CleanAddress):
     """What an administrator may change of a person. The password has its own form."""
@@ -68,10 +73,10 @@ class UserPages(UserAdmin, Listing):  # type: ignore[misc, type-arg]
     ordering = ("email",)
     filter_horizontal = ()
     paginator: ClassVar[type[Paginator[Any]]] = Paginator
-    readonly_fields = ("accounts_link", "last_login", "date_joined")
+    readonly_fields = ("accounts_link", "password_link", "last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "name", "accounts_link")}),
-        (_("Access"), {"fields": ("is_active", "is_staff", "last_login", "date_joined")}),
+        (_("Access"), {"fields": ("is_active", "is_staff", "password_link", "last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "is_staff", "usable_password", "password1", "password2")}),)
     actions = ("suspend", "readmit")
@@ -160,6 +165,12 @@ class UserPages(UserAdmin, Listing):  # type: ignore[misc, type-arg]
             return format_html("{}", cells.EMPTY)
         address = cells.list_of(MailAccount, f"user__id__exact={user.pk}")
         return format_html('<a href="{}" class="text-link">{}</a>', address, user.account_count)
+
+    @admin.display(description=_("password"))
+    def password_link(self, user: User) -> SafeString:
+        state = _("set") if user.has_usable_password() else _("none: signs in through a mailbox")
+        address = reverse("admin:auth_user_password_change", args=[user.pk])
+        return format_html('{} · <a href="{}" class="text-link">{}</a>', state, address, _("set a new one"))
 
 
 class MailDomainForm(forms.ModelForm):  # type: ignore[type-arg]

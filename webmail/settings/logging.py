@@ -43,5 +43,8 @@ def logging_config(*, level: str) -> dict[str, Any]:
             "imapclient": {"level": "WARNING"},
             "imaplib": {"level": "WARNING"},
             "celery.redirected": {"level": "WARNING"},
+            # Two lines for every doorbell say nothing: what a task did is logged by what did it.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
         },
     }

@@ -18,9 +18,15 @@ from django.db.models import F
 
 from webmail.store.changes import MAILBOX_COUNTS, Record
 from webmail.store.models import EmailMailbox, Mailbox, Role
-from webmail.store.sql import chunks
+from webmail.store.sql import chunks, select_in
 
 FIELDS = ("total_emails", "unread_emails", "total_threads", "unread_threads")
+
+
+_MEMBERSHIPS = (
+    "SELECT m.thread_id, m.email_id, m.mailbox_id, b.role, e.is_unread FROM store_emailmailbox m "
+    "JOIN store_mailbox b ON b.id = m.mailbox_id JOIN store_email e ON e.id = m.email_id WHERE m.thread_id IN %s"
+)
 
 
 @contextmanager
@@ -45,11 +51,9 @@ def kept(record: Record, thread_ids: Iterable[int]) -> Iterator[set[int]]:
 def count_threads(thread_ids: Iterable[int]) -> Counter[tuple[int, str]]:
     """What these threads contribute to the counters, by (mailbox id, field)."""
     total: Counter[tuple[int, str]] = Counter()
+    # All rows of a thread come in one chunk, so each chunk can be counted by itself.
     for chunk in chunks(sorted(thread_ids)):
-        rows = EmailMailbox.objects.filter(thread_id__in=chunk).values_list(
-            "thread_id", "email_id", "mailbox_id", "mailbox__role", "email__is_unread"
-        )
-        _count_rows(rows.iterator(chunk_size=5_000), total)
+        _count_rows(select_in(_MEMBERSHIPS, chunk), total)
     return total
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from webmail.store.ingest import NewEmail, fingerprint_of
 from webmail.store.models import Email, Placement
-from webmail.store.sql import chunks
+from webmail.store.sql import chunks, select_in
 
 
 def match_known(account_id: int, items: Sequence[NewEmail]) -> dict[int, int]:
@@ -44,10 +44,9 @@ def _by_remote_id(account_id: int, items: Sequence[NewEmail]) -> dict[str, int]:
 def _match_fingerprints(account_id: int, items: Sequence[NewEmail], matched: dict[int, int], taken: set[int]) -> None:
     asked = {number: fingerprint_of(item) for number, item in enumerate(items) if number not in matched}
     candidates: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    for chunk in chunks(set(asked.values())):
-        rows = Email.objects.filter(account_id=account_id, fingerprint__in=chunk)
-        for fingerprint, email_id, remote_id in rows.values_list("fingerprint", "id", "remote_email_id"):
-            candidates[fingerprint].append((email_id, remote_id))
+    statement = "SELECT fingerprint, id, remote_email_id FROM store_email WHERE account_id = %s AND fingerprint IN %s"
+    for fingerprint, email_id, remote_id in select_in(statement, set(asked.values()), account_id):
+        candidates[fingerprint].append((email_id, remote_id))
     if not candidates:
         return
     lies_in = _mailboxes_of(email_id for found in candidates.values() for email_id, _ in found)

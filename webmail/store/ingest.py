@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from accounts.ids import new_public_id
 from webmail.mime.addresses import Address
@@ -144,13 +145,17 @@ def _insert_emails(
         row = (
             pk, new_public_id("e"), account_id, thread_id, item.blob_id, message_id, message_id_hash(message_id),
             fingerprint_of(item), item.remote_email_id[:255], headers.subject, _addresses_json(headers),
-            json.dumps(headers.in_reply_to[:20]), json.dumps(headers.references[-100:]), item.preview[:256],
+            _json_list(headers.in_reply_to[:20]), _json_list(headers.references[-100:]), item.preview[:256],
             to_column(item.received_at), to_column(headers.sent_at), item.size_bytes, item.has_attachment,
             headers.list_id[:255], fold(base)[:MAX_SORT_CHARS], _sort_key(headers.from_), _sort_key(headers.to),
             emails.is_unread({*item.keywords, *item.local_keywords}), item.is_indexed, 0, "", number, number,
         )  # fmt: skip
         rows.append(row)
     insert_rows(Email, _EMAIL_COLUMNS, rows)
+
+
+def _json_list(values: Sequence[str]) -> str:
+    return json.dumps(values) if values else "[]"
 
 
 def message_id_hash(message_id: str) -> int:
@@ -176,7 +181,12 @@ def _addresses_json(headers: ListHeaders) -> str:
 
 
 def _sort_key(addresses: Sequence[Address]) -> str:
-    return fold(addresses[0].name or addresses[0].email)[:MAX_SORT_CHARS] if addresses else ""
+    return _folded_name(addresses[0].name or addresses[0].email) if addresses else ""
+
+
+@lru_cache(maxsize=4096)
+def _folded_name(name: str) -> str:
+    return fold(name)[:MAX_SORT_CHARS]  # the same people write again and again
 
 
 def _insert_memberships(items: Sequence[NewEmail], ids: Sequence[int], thread_ids: Sequence[int]) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, TypeVar
@@ -64,7 +64,21 @@ def execute_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:
 
 def to_column(moment: datetime | None) -> Any:
     """A time as the database's column wants it in a raw statement."""
+    if moment is not None and moment.tzinfo is UTC and connection.vendor == "sqlite":
+        return str(moment.replace(tzinfo=None))  # what the line below gives, without its detours
     return connection.ops.adapt_datetimefield_value(moment)
+
+
+def select_in(statement: str, values: Iterable[Any], *leading: Any) -> Iterator[tuple[Any, ...]]:
+    """Rows of a SELECT whose last condition is `IN (…)`, written as `IN %s`, in chunks; `leading` fills the marks before it.
+
+    Django's own `__in` spends more time on a thousand values than the database does.
+    """
+    with connection.cursor() as cursor:
+        for chunk in chunks(values):
+            marks = ", ".join(["%s"] * len(chunk))
+            cursor.execute(statement.replace("IN %s", f"IN ({marks})"), [*leading, *chunk])
+            yield from cursor.fetchall()
 
 
 def chunks(items: Iterable[Item], size: int = IN_CHUNK) -> Iterator[list[Item]]:

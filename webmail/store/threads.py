@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from accounts.ids import new_public_id
 from webmail.store import changes
 from webmail.store.models import Email, Thread, ThreadRef
-from webmail.store.sql import chunks, hash63, insert_rows, reserve_ids
+from webmail.store.sql import hash63, insert_rows, reserve_ids, select_in
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,10 @@ def ref_hashes(message_ids: Iterable[str], subject_base: str) -> list[int]:
 def assign_threads(record: changes.Record, refs: Sequence[Sequence[int]]) -> Assigned:
     """Join each message to a thread that claims one of its refs, or begin one. Two threads are never merged."""
     known: dict[int, int] = {}
-    for chunk in chunks({ref for hashes in refs for ref in hashes}):
-        found = ThreadRef.objects.filter(account_id=record.account_id, ref_hash__in=chunk)
-        known.update(found.values_list("ref_hash", "thread_id"))
+    asked = {ref for hashes in refs for ref in hashes}
+    statement = "SELECT ref_hash, thread_id FROM store_threadref WHERE account_id = %s AND ref_hash IN %s"
+    for ref_hash, thread_id in select_in(statement, asked, record.account_id):
+        known[ref_hash] = thread_id
     claimed: dict[int, int] = {}
     placeholders: list[int] = []  # negative numbers stand for threads that are still to be made
     count = 0

@@ -52,7 +52,8 @@ def has_missing(account_id: int) -> bool:
 
 
 def fetch_missing(session: ImapSession, account_id: int, lease: Fence, *, deadline: float) -> bool:
-    """Fetch bodies until `deadline` (of `time.monotonic`); returns whether none is left. Safe to repeat at any point.
+    """Fetch bodies until `deadline` (of `time.monotonic`); returns whether all that can be had now are here. Safe to repeat
+    at any point.
 
     Raises what the session raises, `LeaseLost` and `StorageFull`; batches that were committed stay.
     """
@@ -62,8 +63,12 @@ def fetch_missing(session: ImapSession, account_id: int, lease: Fence, *, deadli
         if time.monotonic() >= deadline:
             return False
         for mailbox_id, wanted in _by_mailbox(batch).items():
-            passed_over |= _fetch_from(session, account_id, mailbox_id, wanted, lease)
-    return not passed_over
+            try:
+                passed_over |= _fetch_from(session, account_id, mailbox_id, wanted, lease)
+            except PermanentlyRefused as error:
+                log.info("sync.bodies_refused", mailbox=mailbox_id, code=error.code)
+                passed_over |= {item.email_id for item in wanted}
+    return True
 
 
 def fetch_body(email_id: int) -> None:
@@ -118,8 +123,8 @@ def _next_batch(account_id: int, passed_over: set[int]) -> list[_Wanted]:
     for part in (Q(body_wanted_at__isnull=False), Q(size_bytes__lte=SMALL_BYTES), Q()):
         found = missing.filter(part).order_by("-received_at").values_list("id", flat=True)
         ids = [pk for pk in dict.fromkeys(found[: BATCH + 2 * len(passed_over)]) if pk not in passed_over][:BATCH]
-        if ids:
-            return _cut_to_size(_places(ids))
+        if places := _places(ids):
+            return _cut_to_size(places)
     return []
 
 

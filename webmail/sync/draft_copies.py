@@ -23,11 +23,13 @@ from webmail.outbox.drafts import choose_identity
 from webmail.outbox.errors import OutboxError
 from webmail.outbox.messages import Recipients, freeze, message_of_draft
 from webmail.outbox.models import Draft, FiledDraft
+from webmail.protocols.errors import BadArgument, PermanentlyRefused
 from webmail.protocols.imap.session import ImapSession
 from webmail.store import blobs, changes, emails, leases, mailboxes
 from webmail.store.ingest import NewEmail, Place, ingest_into, message_id_hash
 from webmail.store.models import Email, Mailbox, Role
 from webmail.sync.connections import account_session
+from webmail.sync.imap import raw_name_of
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +67,8 @@ def file_drafts(account_id: int) -> int:
             return 0
         if target.source == Mailbox.Source.LOCAL:
             return _file_here(account, target, drafts, stale)
+        if not target.remote_name:
+            return 0  # just made here; the server has not been told yet
         return _file_on_server(account, target, drafts, stale)
 
 
@@ -81,11 +85,10 @@ def _bytes_of(draft: Draft) -> bytes | None:
         tuple(address for address in parse_addresses(typed) if is_valid_email(address.email))
         for typed in (message.to, message.cc, message.bcc)
     ]
-    identity = draft.identity or choose_identity(draft.account)
     try:
         return freeze(
             message,
-            identity=identity,
+            identity=draft.identity or choose_identity(draft.account),
             recipients=Recipients(*fields),
             message_id=draft.message_id,
             sent_at=draft.updated_at,
@@ -111,28 +114,34 @@ def _mark_filed(draft: Draft) -> None:
 def _file_here(account: MailAccount, target: Mailbox, drafts: Sequence[Draft], stale: Sequence[FiledDraft]) -> int:
     for draft in drafts:
         raw = _bytes_of(draft)
-        blob = blobs.put_blob(raw) if raw is not None else None
-        with changes.recording(account.pk) as record:
-            emails.destroy_emails(record, _copies(target, draft.message_id))
-            if raw is not None and blob is not None:
-                item = NewEmail(
-                    headers=parse_list_headers(raw),
-                    received_at=draft.updated_at,
-                    size_bytes=len(raw),
-                    place=Place(target.pk),
-                    keywords=DRAFT_KEYWORDS,
-                    has_attachment=draft.attachments.exists(),
-                    blob_id=blob.pk,
-                )
-                ingest_into(record, [item])
-                blobs.link_blobs(account.pk, [blob.pk])
-            _mark_filed(draft)
-            dispatch.wake("index.account", account.pk)
+        if raw is None:
+            _settle([draft], ())  # the older copy is better than none
+        else:
+            _replace_here(target, draft, raw)
     for row in stale:
         with changes.recording(account.pk) as record:
             emails.destroy_emails(record, _copies(target, row.message_id))
             row.delete()
     return len(drafts) + len(stale)
+
+
+def _replace_here(target: Mailbox, draft: Draft, raw: bytes) -> None:
+    blob = blobs.put_blob(raw)
+    item = NewEmail(
+        headers=parse_list_headers(raw),
+        received_at=draft.updated_at,
+        size_bytes=len(raw),
+        place=Place(target.pk),
+        keywords=DRAFT_KEYWORDS,
+        has_attachment=draft.attachments.exists(),
+        blob_id=blob.pk,
+    )
+    with changes.recording(target.account_id) as record:
+        emails.destroy_emails(record, _copies(target, draft.message_id))
+        ingest_into(record, [item])
+        blobs.link_blobs(target.account_id, [blob.pk])
+        _mark_filed(draft)
+        dispatch.wake("index.account", target.account_id)
 
 
 def _copies(target: Mailbox, message_id: str) -> list[int]:
@@ -151,21 +160,30 @@ def _copies(target: Mailbox, message_id: str) -> list[int]:
 def _file_on_server(account: MailAccount, target: Mailbox, drafts: Sequence[Draft], stale: Sequence[FiledDraft]) -> int:
     if not drafts and not stale:
         return 0
-    raw_name = target.remote_name.encode("ascii")
     with account_session(account) as session:
-        session.select(raw_name)
+        session.select(raw_name_of(target))
         for draft in drafts:
             raw = _bytes_of(draft)
-            older = find_copies(session, draft.message_id)
-            if raw is not None:
-                session.append(raw_name, raw, keywords=DRAFT_KEYWORDS, internal_date=draft.updated_at)
-            _remove(session, older)
-            _mark_filed(draft)
+            if raw is None or not _replace_on_server(session, target, draft, raw):
+                _settle([draft], ())  # the older copy is better than none; the next edit tries again
         for row in stale:
             _remove(session, find_copies(session, row.message_id))
             row.delete()
     dispatch.wake("sync.mailbox", target.pk)
     return len(drafts) + len(stale)
+
+
+def _replace_on_server(session: ImapSession, target: Mailbox, draft: Draft, raw: bytes) -> bool:
+    """The new copy first, then the older ones go. False when the server refuses the copy for good."""
+    older = find_copies(session, draft.message_id)
+    try:
+        session.append(raw_name_of(target), raw, keywords=DRAFT_KEYWORDS, internal_date=draft.updated_at)
+    except (PermanentlyRefused, BadArgument) as error:
+        log.info("drafts.not_filed", draft=draft.pk, error=type(error).__name__)
+        return False
+    _remove(session, older)
+    _mark_filed(draft)
+    return True
 
 
 def find_copies(session: ImapSession, message_id: str) -> list[int]:

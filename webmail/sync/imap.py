@@ -40,12 +40,17 @@ class Fence(Protocol):
 @dataclass(frozen=True)
 class MailboxResult:
     """What a visit of one mailbox came to. `is_complete`: the rows are what the server had at SELECT. `has_more`: the slice
-    ended first, go on at once. `is_held`: much is missing, a second pass has to confirm it (R81)."""
+    ended first, go on at once. `held_count`: so many are missing that a second pass has to confirm it (R81)."""
 
     written: Written
     is_complete: bool
     has_more: bool
-    is_held: bool
+    held_count: int
+
+    @property
+    def is_held(self) -> bool:
+        """Whether anything waits for a second pass."""
+        return self.held_count > 0
 
 
 def raw_name_of(mailbox: Mailbox) -> bytes:
@@ -92,7 +97,7 @@ class _Visit:
         self.written = Written()
         self.is_cut = False  # the slice ended before all was read
         self.has_gap = False  # and what is missing is covered by the SELECT's values: the cursor must stay
-        self.is_held = False
+        self.held_count = 0
         self.has_compared = False
 
     @property
@@ -175,7 +180,7 @@ class _Visit:
             self.written += placements.remove(record, self.mailbox, pairs)
             placements.mark(gone[uid].placement_id for uid in decision.hold)
         if decision.hold:
-            self.is_held = True
+            self.held_count += len(decision.hold)
             log.warning("sync.mass_removal_held", mailbox=self.mailbox.pk, missing=len(decision.hold), known=total)
 
     def save(self, **fields: Any) -> None:
@@ -190,16 +195,16 @@ class _Visit:
 
     def finish(self) -> MailboxResult:
         """Check the count, and move the cursor if all it covers is here."""
-        if self.mailbox.is_backfilled and not (self.is_cut or self.is_held or self.has_compared):
+        if self.mailbox.is_backfilled and not (self.is_cut or self.held_count or self.has_compared):
             self.exists = _fold_events(self.exists, self.session)
             if placements.count_known(self.mailbox) != self.exists:
                 _compare_uids(self, plan.CompareUids())
         has_more = self.is_cut or not self.mailbox.is_backfilled
-        if not self.is_held and not self.has_gap:
+        if not self.held_count and not self.has_gap:
             self._advance()
         if self.selected.is_read_only != self.mailbox.is_read_only:
             mailboxes.update_mailbox(self.mailbox, is_read_only=self.selected.is_read_only)
-        return MailboxResult(self.written, not has_more and not self.is_held, has_more, self.is_held)
+        return MailboxResult(self.written, not has_more and not self.held_count, has_more, self.held_count)
 
     def _advance(self) -> None:
         fields = {
@@ -341,7 +346,7 @@ def _drop_detached(visit: _Visit, *, is_confirmed: bool) -> None:
         placements.drop_placements(found)
         if is_held:
             # In doubt: the next pass compares all.
-            visit.is_held = True
+            visit.held_count += len(lost)
             visit.save(uidnext=None)
         else:
             visit.written += placements.remove(record, visit.mailbox, lost)

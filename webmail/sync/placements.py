@@ -25,7 +25,7 @@ from webmail.store import changes, emails, identity, ingest
 from webmail.store.emails import KeywordChange
 from webmail.store.ingest import NewEmail, Place
 from webmail.store.models import Email, EmailKeyword, EmailMailbox, Mailbox, Placement
-from webmail.store.sql import chunks, execute_many
+from webmail.store.sql import chunks, execute_many, select_in
 from webmail.sync import plan
 
 ORPHANS_LIVE = timedelta(seconds=120)  # sync Y49: a message moved by another client turns up within this time
@@ -95,17 +95,20 @@ def count_known(mailbox: Mailbox) -> int:
     return Placement.objects.filter(mailbox=mailbox, uidvalidity=mailbox.uidvalidity, uid__isnull=False).count()
 
 
+_KNOWN = (
+    "SELECT uid, id, email_id, keywords, is_deleted, gone_at FROM store_placement "
+    "WHERE mailbox_id = %s AND uidvalidity = %s AND uid IN %s"
+)
+
+
 def known_at(mailbox: Mailbox, uids: Iterable[int]) -> dict[int, Known]:
     """The placements at these UIDs; those not stored are left out."""
-    found: dict[int, Known] = {}
-    for chunk in chunks(uids):
-        rows = Placement.objects.filter(mailbox=mailbox, uidvalidity=mailbox.uidvalidity, uid__in=chunk).values_list(
-            "uid", "id", "email_id", "keywords", "is_deleted", "gone_at"
+    return {
+        uid: Known(placement_id, email_id, frozenset(words.split()), bool(is_deleted), gone_at is not None)
+        for uid, placement_id, email_id, words, is_deleted, gone_at in select_in(
+            _KNOWN, uids, mailbox.pk, mailbox.uidvalidity
         )
-        for uid, placement_id, email_id, words, is_deleted, gone_at in rows:
-            if uid is not None:
-                found[uid] = Known(placement_id, email_id, frozenset(words.split()), is_deleted, gone_at is not None)
-    return found
+    }
 
 
 # New ------------------------------------------------------------------------------------------------------------------
@@ -231,12 +234,11 @@ def _placed(email_ids: Iterable[int], *, but_detached: bool = False) -> set[int]
 def _truth(email_ids: Iterable[int]) -> dict[int, tuple[frozenset[str], frozenset[str]]]:
     """(keywords, those of them that only we hold) of each Email."""
     words: dict[int, tuple[set[str], set[str]]] = {email_id: (set(), set()) for email_id in email_ids}
-    for chunk in chunks(words):
-        rows = EmailKeyword.objects.filter(email_id__in=chunk).values_list("email_id", "keyword", "is_local_only")
-        for email_id, keyword, is_local_only in rows:
-            words[email_id][0].add(keyword)
-            if is_local_only:
-                words[email_id][1].add(keyword)
+    statement = "SELECT email_id, keyword, is_local_only FROM store_emailkeyword WHERE email_id IN %s"
+    for email_id, keyword, is_local_only in select_in(statement, words):
+        words[email_id][0].add(keyword)
+        if is_local_only:
+            words[email_id][1].add(keyword)
     return {email_id: (frozenset(own), frozenset(local)) for email_id, (own, local) in words.items()}
 
 

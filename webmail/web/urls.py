@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
+from webmail.web import urls_write
 from webmail.web.lists import COMMON_VIEWS
-from webmail.web.views import acts, compose, events, health, mail, message, outbox
+from webmail.web.views import acts, events, health, mail, message
 
 urlpatterns = [
     path("", mail.home, name="home"),
@@ -25,11 +26,8 @@ urlpatterns = [
     path("mail/act", acts.act, name="act"),
     path("mail/undo", acts.undo, name="undo"),
     path("mail/check", acts.check_now, name="check_now"),
-    # Compose and outbox
-    path("compose", compose.new, name="compose_new"),
-    path("compose/<slug:draft_id>", compose.edit, name="compose"),
-    path("outbox", outbox.overview, name="outbox"),
-    path("outbox/<slug:submission_id>", outbox.item, name="outbox_item"),
+    # Compose, outbox, settings of mailboxes
+    *urls_write.urlpatterns,
     # Live updates and monitors
     path("events", events.events, name="events"),
     path("healthz", health.healthz, name="healthz"),

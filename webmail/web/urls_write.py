@@ -8,14 +8,14 @@ from webmail.web.views import compose, mailbox_settings, outbox
 
 urlpatterns = [
     path("compose/new", compose.compose_new, name="compose_new"),
-    path("compose/<str:draft_id>", compose.compose, name="compose"),
-    path("compose/<str:draft_id>/save", compose.compose_save, name="compose_save"),
-    path("compose/<str:draft_id>/files", compose.compose_files, name="compose_files"),
+    path("compose/<slug:draft_id>", compose.compose, name="compose"),
+    path("compose/<slug:draft_id>/save", compose.compose_save, name="compose_save"),
+    path("compose/<slug:draft_id>/files", compose.compose_files, name="compose_files"),
     path("outbox", outbox.outbox, name="outbox"),
-    path("outbox/<str:submission_id>", outbox.outbox_item, name="outbox_item"),
-    path("outbox/<str:submission_id>/act", outbox.outbox_act, name="outbox_act"),
-    path("settings/accounts/<str:account_id>/mailboxes", mailbox_settings.mailboxes, name="mailbox_settings"),
-    path("settings/accounts/<str:account_id>/delete", mailbox_settings.account_delete, name="account_delete"),
-    path("settings/mailboxes/<str:mailbox_id>", mailbox_settings.mailbox, name="mailbox_edit"),
-    path("settings/mailboxes/<str:mailbox_id>/delete", mailbox_settings.delete, name="mailbox_delete"),
+    path("outbox/<slug:submission_id>", outbox.outbox_item, name="outbox_item"),
+    path("outbox/<slug:submission_id>/act", outbox.outbox_act, name="outbox_act"),
+    path("settings/accounts/<slug:account_id>/mailboxes", mailbox_settings.mailboxes, name="mailbox_settings"),
+    path("settings/accounts/<slug:account_id>/delete", mailbox_settings.account_delete, name="account_delete"),
+    path("settings/mailboxes/<slug:mailbox_id>", mailbox_settings.mailbox, name="mailbox_edit"),
+    path("settings/mailboxes/<slug:mailbox_id>/delete", mailbox_settings.delete, name="mailbox_delete"),
 ]

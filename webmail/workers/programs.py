@@ -30,11 +30,12 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """One process. `niceness`: work in the background gives way to pages."""
+    """One process. `niceness`: work in the background gives way to pages; `after_port`: begins once that answers."""
 
     name: str
     command: tuple[str, ...]
     niceness: int = 0
+    after_port: int = 0
 
 
 def embedded_redis_socket() -> Path | None:
@@ -50,7 +51,7 @@ def programs(*, host: str, port: int, has_demo: bool) -> list[Program]:
     lean = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     found = [
         Program("web", _web_command(host, port)),
-        Program("net", (*celery, *lean, "-Q", "net", "-P", "threads", "-c", "8", "-n", "net@%h"), 5),
+        Program("net", (*celery, *lean, "-Q", "net", "-P", "threads", "-c", "8", "-n", "net@%h"), 5, port),
         Program(
             "cpu",
             (
@@ -59,12 +60,13 @@ def programs(*, host: str, port: int, has_demo: bool) -> list[Program]:
                 *("--max-memory-per-child", str(CPU_CHILD_KIB)),
             ),
             10,
+            port,
         ),
-        Program("watch", (python, manage, "watch"), 5),
-        Program("sweep", (python, manage, "sweep"), 5),
+        Program("watch", (python, manage, "watch"), 5, port),
+        Program("sweep", (python, manage, "sweep"), 5, port),
     ]
     if has_demo:
-        found.append(Program("demo", (python, manage, "demo")))
+        found.append(Program("demo", (python, manage, "demo"), 5, port))
     socket_path = embedded_redis_socket()
     if socket_path is not None:
         found.insert(0, Program("redis", _redis_command(socket_path)))
@@ -138,7 +140,7 @@ def supervisor_configuration(found: Sequence[Program]) -> str:
 
 def _program_section(program: Program, logs: Path) -> str:
     tether = str(Path(__file__).with_name("tether.py"))
-    command = (sys.executable, "-I", "-S", tether, str(program.niceness), *program.command)
+    command = (sys.executable, "-I", "-S", tether, str(program.niceness), str(program.after_port), *program.command)
     return _section(
         f"program:{program.name}",
         command=" ".join(_quoted(word) for word in command),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from webmail.api.schemas.base import AddressOut, Id, Input, Output, Text
 
@@ -43,7 +43,7 @@ class MessageRowOut(Output):
     mailbox_ids: list[str]
     keywords: list[str]
     is_unread: bool
-    from_: list[AddressOut] = Field(alias="from")
+    from_: list[AddressOut] = Field(validation_alias=AliasChoices("from", "from_"), serialization_alias="from")
     to: list[AddressOut]
     cc: list[AddressOut]
     subject: str

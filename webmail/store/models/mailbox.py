@@ -74,6 +74,7 @@ class Mailbox(models.Model):
 
     class Meta:
         ordering = ["sort_order", "name"]
+        verbose_name_plural = _("mailboxes")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "parent", "name"], name="store_mailbox_name"),
             # NULL parents do not collide by themselves.

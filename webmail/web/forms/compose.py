@@ -41,7 +41,7 @@ class ComposeForm(forms.Form):
     key = forms.CharField(widget=forms.HiddenInput, max_length=100, required=False)
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, senders: list[Identity], **kwargs: Any) -> None:
-        super().__init__(data, label_suffix="", **kwargs)
+        super().__init__(data, **kwargs)
         self.senders = {sender.public_id: sender for sender in senders}
         self.fields["identity"].choices = [  # type: ignore[attr-defined]
             (sender.public_id, str(sender)) for sender in senders
@@ -74,7 +74,9 @@ class ComposeForm(forms.Form):
             bad = bad_addresses(self.cleaned_data.get(name, ""))
             if bad:
                 quoted = ", ".join(f"“{address}”" for address in bad)
-                self.add_error(name, _("Not a complete e-mail address: %(bad)s. Correct or remove it.") % {"bad": quoted})
+                self.add_error(
+                    name, _("Not a complete e-mail address: %(bad)s. Correct or remove it.") % {"bad": quoted}
+                )
         if not any(parse_addresses(self.cleaned_data.get(name, "")) for name in RECIPIENT_FIELDS):
             self.add_error("to", _("Nobody to send to yet. Add at least one address."))
         return not self.errors

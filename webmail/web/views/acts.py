@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -74,7 +74,7 @@ def check_now(request: UserRequest) -> HttpResponse:
     )
     if request.htmx:
         return render(request, "parts/_toasts.html", {"oob": True})
-    return redirect(_local(request.POST.get("list", "")) or "inbox")
+    return redirect(_source(request).link())
 
 
 def _source(request: UserRequest) -> ListSource:
@@ -99,20 +99,18 @@ def _tell(request: UserRequest, source: ListSource, outcome: acts.Outcome) -> No
 
 def _answer(request: UserRequest, source: ListSource, *, closes: bool) -> HttpResponse:
     """The renewed list, in place or as a page of its own."""
-    address = _local(request.POST.get("list", "")) or source.link()
+    named = _named_place(request.POST.get("list", ""))
+    place = {name: named[name] for name in ("after", "before") if named.get(name)}
+    open_id = "" if closes else request.POST.get("open", "") or named.get("t", "")
     if not request.htmx:
-        return redirect(address)
-    _take_place(request, address)
-    open_id = request.POST.get("open", "")
-    page = read_list(request, source, open_id="" if closes else open_id)
-    html = render_list_fragments(request, page)
+        return redirect(source.link(**place, t=open_id))
+    # The place in the list and its length travel with the form, not with the address of the act.
+    request.GET = QueryDict(urlencode({**place, "rows": request.POST.get("rows", "")}))
+    html = render_list_fragments(request, read_list(request, source, open_id=open_id))
+    if closes or open_id:
+        html += _pane(request, source, open_id)
     response = HttpResponse(html)
-    if open_id and closes:
-        response.content = html + _pane(request, source, "")
-        return push_url(response, source.link(**{k: v for k, v in request.GET.items() if k in {"after", "before"}}))
-    if open_id:
-        response.content = html + _pane(request, source, open_id)
-    return response
+    return push_url(response, source.link(**place)) if closes else response
 
 
 def _pane(request: UserRequest, source: ListSource, open_id: str) -> str:
@@ -126,18 +124,6 @@ def _pane(request: UserRequest, source: ListSource, open_id: str) -> str:
     reading = build_reading(request.user, open_id, emails)
     context = {"shell": shell_of(request), "source": source, "reading": reading, "oob": True}
     return render_to_string("mail/_bar.html", context, request, using="jinja2")
-
-
-def _take_place(request: UserRequest, address: str) -> None:
-    """The place in the list and its length travel in the address that the form names."""
-    named = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-    place = QueryDict(mutable=True)
-    for name in ("after", "before"):
-        if named.get(name):
-            place[name] = named[name]
-    if request.POST.get("rows"):
-        place["rows"] = request.POST["rows"]
-    request.GET = place
 
 
 def _ask(request: UserRequest, wish: acts.Act) -> HttpResponse:
@@ -156,8 +142,6 @@ def _ask(request: UserRequest, wish: acts.Act) -> HttpResponse:
     return reswap(retarget(response, "#dialog"), "innerHTML")
 
 
-def _local(address: str) -> str:
-    """The address when it is one of our own pages, else nothing: a form cannot lead people elsewhere."""
-    parts = urlsplit(address)
-    is_ours = address.startswith("/mail/") and not parts.netloc and not parts.scheme and "\\" not in address
-    return address if is_ours else ""
+def _named_place(address: str) -> dict[str, str]:
+    """The parameters of the address that a form names."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}

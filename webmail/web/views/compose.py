@@ -216,7 +216,7 @@ def _sent(request: UserRequest, submission: Submission) -> HttpResponse:
     return redirect(_back(request, request.POST.get("back", "")))
 
 
-def _attach(draft: Draft, files: Iterable[UploadedFile]) -> str:
+def _attach(draft: Draft, files: Iterable[UploadedFile[bytes]]) -> str:
     """Add files; what went wrong in words, or nothing. Those before the one refused stay."""
     for file in files:
         if (file.size or 0) > MAX_FILES_BYTES:
@@ -285,4 +285,3 @@ def _back(request: HttpRequest, address: str) -> str:
         if path.startswith("/mail/"):
             return path
     return reverse("inbox")
-

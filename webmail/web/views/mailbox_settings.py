@@ -44,7 +44,7 @@ class MailboxForm(forms.Form):
     role = forms.ChoiceField(label=gettext_lazy("Used for"), required=False)
 
     def __init__(self, *args: Any, nodes: list[MailboxNode], without: Mailbox | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
         self.mailboxes = {node.mailbox.public_id: node.mailbox for node in nodes}
         places = [(node.mailbox.public_id, "\u2003" * node.depth + node.mailbox.name) for node in nodes]
         own = without.public_id if without else ""

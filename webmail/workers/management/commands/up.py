@@ -27,7 +27,7 @@ from django.db import connection
 
 from accounts.models import User
 from webmail.workers import demo_accounts, installation, programs
-from webmail.workers.demo_accounts import DEMO_EMAIL, DEMO_IN_PRODUCTION, DEMO_NETWORK, DEMO_PASSWORD
+from webmail.workers.demo_accounts import DEMO_EMAIL, DEMO_IN_PRODUCTION, DEMO_NETWORK, DEMO_PASSWORD, DemoPorts
 from webmail.workers.programs import CannotStart
 from webmail.workers.stopping import stop_on_signals
 from webmail.workers.tether import tie_to_parent
@@ -92,20 +92,29 @@ class Command(BaseCommand):
         ports = demo_accounts.renew_taken_ports() if has_demo else None
         supervisor = _start_supervisor(host, port, has_demo=has_demo)
         try:
-            if ports is not None:
-                _wait(ports.answer, supervisor, stopped, program="demo")
-                if not stopped.is_set():
-                    demo_accounts.ensure_demo_user(ports)
-                    connection.close()
-            _wait(functools.partial(_is_ready, host, port), supervisor, stopped, program="web")
+            # A newcomer's first page shall have mailboxes; later there is no need to wait for the demo server.
+            is_first = has_demo and not User.objects.filter(email=DEMO_EMAIL).exists()
+            ready = functools.partial(_wait, supervisor=supervisor, stopped=stopped)
+            if ports is not None and is_first:
+                ready(ports.answer, program="demo")
+                self._meet_demo(ports, stopped)
+            ready(functools.partial(_is_ready, host, port), program="web")
             if not stopped.is_set():
                 self._tell(has_demo=has_demo, as_json=as_json)
+            if ports is not None and not is_first:
+                ready(ports.answer, program="demo")
+                self._meet_demo(ports, stopped)
             while not stopped.is_set() and supervisor.poll() is None:
                 stopped.wait(0.5)
             if not stopped.is_set():
                 raise CannotStart(f"The supervisor ended by itself. {_log_tail('supervisord')}")
         finally:
             _stop(supervisor)
+
+    def _meet_demo(self, ports: DemoPorts, stopped: threading.Event) -> None:
+        if not stopped.is_set():
+            demo_accounts.ensure_demo_user(ports)
+        connection.close()
 
     def _tell(self, *, has_demo: bool, as_json: bool) -> None:
         address = f"{settings.BASE_URL}/"
@@ -201,7 +210,7 @@ def _child_environment(*, has_demo: bool) -> dict[str, str]:
 
 
 def _wait(
-    is_true: Callable[[], bool], supervisor: subprocess.Popen[bytes], stopped: threading.Event, *, program: str
+    is_true: Callable[[], bool], *, supervisor: subprocess.Popen[bytes], stopped: threading.Event, program: str
 ) -> None:
     """Until it is true or a signal came. Raises `CannotStart` when the program does not come up."""
     until = time.monotonic() + READY_S

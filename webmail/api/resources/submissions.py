@@ -1,0 +1,127 @@
+"""The send queue: messages on their way, and taking them back."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpResponse
+from ninja import Router
+
+from accounts.models import MailAccount
+from webmail.api import access, sending
+from webmail.api.answers import answer, dumped, link_header
+from webmail.api.auth import ApiRequest
+from webmail.api.cursors import list_name, read_place, write_list_cursor
+from webmail.api.operations import operation
+from webmail.api.problems import Problem, invalid
+from webmail.api.resources.messages import Limit
+from webmail.api.schemas.sending import CancelledOut, OutgoingIn, SubmissionIn, SubmissionListOut, SubmissionOut
+from webmail.outbox import drafts, transitions
+from webmail.outbox.errors import AttachmentTooLarge
+from webmail.outbox.messages import MAX_FILES_BYTES, OutgoingFile, OutgoingMessage
+from webmail.outbox.models import Phase, Submission
+from webmail.outbox.queries import submissions_of
+from webmail.outbox.submit import submit_draft, submit_message
+from webmail.store.queries.emails import PAGE_SIZE, Cursor
+
+router = Router(tags=["submissions"])
+LIST, ONE = "/accounts/{account_id}/submissions", "/accounts/{account_id}/submissions/{submission_id}"
+
+
+@operation(router, "GET", LIST, scope="mail.read", answers={200: SubmissionListOut}, problems=["invalid-cursor"])
+def list_submissions(
+    request: ApiRequest, account_id: str, limit: Limit = PAGE_SIZE, after: str | None = None
+) -> HttpResponse:
+    """List submissions, newest first."""
+    account = access.account_for(request, account_id)
+    name = list_name(kind="submissions", account=account_id)
+    place = read_place(name, after=after, before=None)
+    found = submissions_of(request.auth.user, accounts=[account])
+    if place.after is not None:
+        found = found.filter(pk__lt=place.after.email_id)
+    rows = list(found[: limit + 1])
+    last = rows[limit - 1] if len(rows) > limit else None
+    next_cursor = write_list_cursor(name, Cursor(last.created_at, last.pk)) if last else None
+    shown = [sending.submission_out(row, with_events=False) for row in rows[:limit]]
+    headers = link_header(request, next_cursor=next_cursor, prev_cursor=None)
+    return answer(request, SubmissionListOut(submissions=shown, next=next_cursor), headers=headers)
+
+
+@operation(router, "GET", ONE, scope="mail.read", answers={200: SubmissionOut})
+def get_submission(request: ApiRequest, account_id: str, submission_id: str) -> HttpResponse:
+    """One submission with its recipients and its timeline."""
+    found = access.submission_for(request, access.account_for(request, account_id), submission_id)
+    return answer(request, sending.submission_out(found), etag=str(found.updated_modseq))
+
+
+@operation(
+    router,
+    "POST",
+    LIST,
+    scope="mail.send",
+    answers={201: SubmissionOut},
+    problems=[
+        "forbidden-to-send", "idempotency-key-reused", "invalid-email", "invalid-properties", "invalid-recipients",
+        "no-recipients", "state-mismatch", "too-large", "too-many-recipients", "storage-full",
+    ],
+    headers=["Idempotency-Key"],
+)  # fmt: skip
+def create_submission(request: ApiRequest, account_id: str, body: SubmissionIn) -> HttpResponse:
+    """Send a draft, or a message given inline.
+
+    When this answers, the message is stored and will leave, whatever happens. A repeat with the same Idempotency-Key sends
+    nothing and gives the same submission, with `Idempotency-Replayed`.
+    """
+    account = access.account_for(request, account_id)
+
+    def submit(key: str, request_hash: str) -> Submission:
+        return _submit(request, account, body, key, request_hash)
+
+    return sending.submit_once(request, account, body, source="submission", submit=submit)
+
+
+@operation(router, "POST", f"{ONE}/cancel", scope="mail.send", answers={200: CancelledOut}, problems=["cannot-unsend"])
+def cancel_submission(request: ApiRequest, account_id: str, submission_id: str) -> HttpResponse:
+    """Take a message back before it has left. Its draft comes back."""
+    account = access.account_for(request, account_id)
+    found = access.submission_for(request, account, submission_id)
+    draft = transitions.cancel(found)
+    now = access.submission_for(request, account, submission_id)
+    if now.phase != Phase.CANCELLED:
+        raise Problem("cannot-unsend", f"It is {Phase(now.phase).label}.")
+    shown = CancelledOut(**dumped(sending.submission_out(now)), draft_id=draft.public_id if draft else None)
+    return answer(request, shown, etag=str(now.updated_modseq))
+
+
+def _submit(request: ApiRequest, account: MailAccount, body: SubmissionIn, key: str, request_hash: str) -> Submission:
+    user, send_at = request.auth.user, sending.due_at(body)
+    if body.draft_id is not None:
+        try:
+            draft = access.draft_for(request, account, body.draft_id)
+        except Http404:
+            raise invalid("/draft_id", f"This account has no draft {body.draft_id}.") from None
+        return submit_draft(draft, user=user, idempotency_key=key, send_at=send_at, request_hash=request_hash)
+    message = body.message or OutgoingIn()
+    return submit_message(
+        _outgoing(account, message),
+        user=user,
+        account=account,
+        identity=sending.wanted_identity(account, message.identity_id) or drafts.choose_identity(account),
+        idempotency_key=key,
+        send_at=send_at,
+        request_hash=request_hash,
+    )
+
+
+def _outgoing(account: MailAccount, message: OutgoingIn) -> OutgoingMessage:
+    files = []
+    for number, file in enumerate(message.attachments):
+        try:
+            blob = access.blob_for(account, file.blob_id)
+        except Http404:
+            pointer = f"/message/attachments/{number}/blob_id"
+            raise invalid(pointer, "There is no such blob (any more). Upload it again.") from None
+        files.append(OutgoingFile(blob, file.name, file.type, file.cid, file.is_inline))
+    total = sum(file.blob.size_bytes for file in files)
+    if total > MAX_FILES_BYTES:
+        raise AttachmentTooLarge(size_bytes=total, total_bytes=total, limit_bytes=MAX_FILES_BYTES)
+    fields = message.model_dump(exclude={"identity_id", "attachments"})
+    return OutgoingMessage(files=files, **fields)

@@ -1,0 +1,141 @@
+"""Sending once, however often it is asked for (rest section 5), and drafts and submissions as clients see them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.http import Http404, HttpResponse
+from django.utils import timezone
+
+from accounts.models import Identity, MailAccount
+from webmail.api import access
+from webmail.api.answers import answer
+from webmail.api.auth import ApiRequest
+from webmail.api.problems import Problem, invalid
+from webmail.api.schemas.base import Input
+from webmail.api.schemas.sending import (
+    DraftAttachmentOut,
+    DraftOut,
+    EventOut,
+    RecipientOut,
+    SendIn,
+    SubmissionOut,
+)
+from webmail.outbox.models import Draft, Submission
+from webmail.outbox.queries import undo_status
+from webmail.outbox.submit import find_submission
+
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+def submit_once(
+    request: ApiRequest, account: MailAccount, body: Input, *, source: str, submit: Callable[[str, str], Submission]
+) -> HttpResponse:
+    """Send by `submit(key, request hash)`, or answer with what the same key has sent before.
+
+    `source`: what is sent, so that one key cannot stand for two things. Raises `Problem` without a key, and
+    `IdempotencyMismatch` when it was used for another request.
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    if not _KEY.fullmatch(key):
+        raise Problem("bad-request", "Idempotency-Key is needed: 1 to 200 visible characters, new for each message.")
+    key = f"rest:{key}"
+    text = json.dumps([account.public_id, source, body.model_dump(mode="json")], sort_keys=True)
+    request_hash = hashlib.sha256(text.encode()).hexdigest()
+    known = find_submission(request.auth.user, key, request_hash=request_hash)
+    sent = known or submit(key, request_hash)
+    shown = access.submission_for(request, account, sent.public_id)
+    headers = {"Location": f"/api/v1/accounts/{account.public_id}/submissions/{sent.public_id}"}
+    if known is not None:
+        headers["Idempotency-Replayed"] = "true"
+    return answer(request, submission_out(shown), status=201, etag=str(shown.updated_modseq), headers=headers)
+
+
+def due_at(body: SendIn) -> datetime | None:
+    """When the client wants it to leave; None: after the undo window."""
+    if body.hold_for_s is not None:
+        return timezone.now() + timedelta(seconds=body.hold_for_s)
+    return body.send_at
+
+
+def wanted_identity(account: MailAccount, identity_id: str | None) -> Identity | None:
+    """The identity that the body of a request names. Raises `Problem`."""
+    if identity_id is None:
+        return None
+    try:
+        return access.identity_for(account, identity_id)
+    except Http404:
+        raise invalid("/identity_id", f"This account has no identity {identity_id}.") from None
+
+
+def draft_out(draft: Draft) -> DraftOut:
+    """A draft as clients see it."""
+    return DraftOut(
+        id=draft.public_id,
+        account_id=draft.account.public_id,
+        identity_id=draft.identity.public_id if draft.identity else None,
+        to=draft.to,
+        cc=draft.cc,
+        bcc=draft.bcc,
+        subject=draft.subject,
+        text=draft.text,
+        html=draft.html,
+        in_reply_to=draft.in_reply_to,
+        references=draft.references,
+        original_id=draft.original.public_id if draft.original else None,
+        is_forward=draft.is_forward,
+        revision=draft.revision,
+        attachments=[
+            DraftAttachmentOut(
+                id=row.public_id,
+                blob_id=access.blob_id_of(row.blob),
+                name=row.name,
+                type=row.type,
+                size_bytes=row.blob.size_bytes,
+                cid=row.cid,
+                is_inline=row.is_inline,
+            )
+            for row in draft.attachments.all()
+        ],
+        created_at=draft.created_at,
+        updated_at=draft.updated_at,
+    )
+
+
+def draft_etag(draft: Draft) -> str:
+    """Of the text by its revision, and of the files, which change without one."""
+    files = "\n".join(row.public_id for row in draft.attachments.all())
+    return f"{draft.revision}.{hashlib.sha256(files.encode()).hexdigest()[:12]}"
+
+
+def submission_out(submission: Submission, *, with_events: bool = True) -> SubmissionOut:
+    """A submission as clients see it. Its recipients, and its events when wanted, should be prefetched."""
+    return SubmissionOut.model_validate(
+        {
+            "id": submission.public_id,
+            "account_id": submission.account.public_id,
+            "identity_id": submission.identity.public_id if submission.identity else None,
+            "phase": submission.phase,
+            "undo_status": undo_status(submission),
+            "subject": submission.subject,
+            "mail_from": submission.mail_from,
+            "message_id": submission.message_id,
+            "size_bytes": submission.size_bytes,
+            "send_at": submission.send_at,
+            "attempts": submission.attempts,
+            "last_reply": submission.last_reply,
+            "recipients": [
+                RecipientOut.model_validate({"email": row.email, "status": row.status, "reply": row.reply})
+                for row in submission.recipients.all()
+            ],
+            "created_at": submission.created_at,
+            "accepted_at": submission.accepted_at,
+            "events": [EventOut(at=row.at, phase=row.phase, text=row.text) for row in submission.events.all()]
+            if with_events
+            else None,
+        }
+    )

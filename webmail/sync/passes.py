@@ -1,0 +1,264 @@
+"""One pass over an account: acts of users first, then mailboxes, then bodies, in slices (sync 3.10, 3.11).
+
+    due or woken -> replay -> lease -> LIST -> INBOX, roles, others -> bodies -> orphans -> next pass in five minutes
+                                        |-- work left: wake ourselves again
+                                        |-- failure: later and later, up to an hour
+
+The rows say how far it came, so a pass may end anywhere. One mailbox that makes trouble does not stop the others, and one
+account never touches another. A refused password stops the account until somebody gives a new one (security R51).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import F
+from django.utils import timezone
+
+from accounts import services
+from accounts.credentials import CredentialError, NoCredentialKey
+from accounts.models import AccountState, MailAccount
+from webmail import dispatch
+from webmail.journal import entries
+from webmail.protocols.errors import AuthenticationRefused, ConnectionFailed, ProtocolError
+from webmail.store import changes, leases
+from webmail.store.errors import LeaseLost, StorageFull
+from webmail.store.mailboxes import ROLE_ORDER
+from webmail.store.models import Email, Mailbox
+from webmail.sync import bodies, discover, imap, placements, plan, pop3, replay
+from webmail.sync.connections import account_session
+from webmail.sync.discover import Found
+from webmail.sync.errors import SyncError, TooManyConnections, plain_reason
+
+log = structlog.get_logger(__name__)
+
+LEASE_S = 120.0  # renewed before each mailbox; a dead worker holds nobody up for longer (Y82)
+MAILBOX_SLICE_S = 30.0  # of one mailbox (Y83)
+PASS_S = 60.0  # of one task; then it wakes itself again
+EVERY = timedelta(minutes=5)  # Y79
+SOON = timedelta(seconds=60)  # when a wake-up for work that is left gets lost
+CONFIRM_AFTER = timedelta(seconds=30)  # before much that is missing is looked for a second time
+FEW = 20  # missing messages that are looked for again at once: nobody should see them longer than needed
+FIRST_RETRY_S = 30.0
+LONGEST_RETRY_S = 3600.0
+MAX_LOST_CONNECTIONS = 3  # mailboxes of one pass at which the connection broke, before the account counts as failing
+
+_STOPPED = (AccountState.PAUSED, AccountState.AUTH_FAILED)
+
+
+@dataclass
+class _Outcome:
+    """What a pass came to."""
+
+    is_complete: bool = True
+    has_more: bool = False
+    wants_confirmation: bool = False
+    troubles: list[str] = field(default_factory=list)  # about single mailboxes, for people
+    wait: timedelta = EVERY
+
+    def trouble(self, name: str, error: Exception) -> None:
+        self.is_complete = False
+        self.troubles.append(f"{name}: {plain_reason(error)}")
+
+
+def sync_account(account_id: int) -> None:
+    """One pass over an account. Safe to repeat and to kill anywhere; never raises for what a server does."""
+    account = _runnable(account_id)
+    if account is not None:
+        _run(account, _pop3_pass if account.is_pop3 else _imap_pass)
+
+
+def sync_mailbox(mailbox_id: int) -> None:
+    """A look at one mailbox, because its server said that something happened there."""
+    mailbox = Mailbox.objects.filter(pk=mailbox_id, source=Mailbox.Source.REMOTE).first()
+    account = _runnable(mailbox.account_id) if mailbox is not None else None
+    if mailbox is None or account is None:
+        return
+    if account.is_pop3 or not mailbox.remote_name or not mailbox.is_selectable:
+        sync_account(account.pk)
+        return
+
+    def visit(account: MailAccount, lease: leases.HeldLease) -> _Outcome:
+        outcome = _Outcome(is_complete=False)
+        _visit_mailboxes(account, [Found(mailbox, None)], lease, outcome, time.monotonic() + MAILBOX_SLICE_S)
+        if not outcome.has_more:
+            outcome.has_more = not _fetch_bodies(account, lease, time.monotonic() + MAILBOX_SLICE_S)
+        return outcome
+
+    _run(account, visit, is_pass=False)
+
+
+def _runnable(account_id: int) -> MailAccount | None:
+    account = MailAccount.objects.filter(pk=account_id).first()
+    return account if account is not None and account.state not in _STOPPED else None
+
+
+# Around a pass --------------------------------------------------------------------------------------------------------
+
+_Work = Callable[[MailAccount, leases.HeldLease], _Outcome]
+
+
+def _run(account: MailAccount, work: _Work, *, is_pass: bool = True) -> None:
+    """Replay, then the work inside the account's lease, then the account's condition."""
+    asked_for = account.next_sync_at
+    try:
+        if entries.open_actions(account.pk):
+            replay.replay_account(account.pk)
+        owner = f"{os.uname().nodename}:{os.getpid()}:{threading.get_ident()}"
+        with leases.leased(f"account:{account.pk}", owner=owner, seconds=LEASE_S) as lease:
+            if lease is None:
+                # Another worker is at it and may have passed the place already: due again when it is done.
+                MailAccount.objects.filter(pk=account.pk).update(next_sync_at=timezone.now())
+                return
+            outcome = work(account, lease)
+    except LeaseLost:
+        log.warning("sync.lease_lost", account=account.pk)
+    except TooManyConnections as error:
+        # Our own limit, not the server's fault.
+        log.info("sync.too_busy", account=account.pk, reason=str(error))
+        MailAccount.objects.filter(pk=account.pk).update(next_sync_at=timezone.now() + SOON)
+    except (ProtocolError, CredentialError, SyncError, StorageFull) as error:
+        _fail(account, error)
+    else:
+        _settle(account, outcome, asked_for=asked_for, is_pass=is_pass)
+
+
+def _settle(account: MailAccount, outcome: _Outcome, *, asked_for: datetime, is_pass: bool) -> None:
+    """The server answered. The failures are forgotten only after a complete pass (Y80)."""
+    if is_pass or account.state in {AccountState.NEW, AccountState.FAILING}:
+        _set_state(account, AccountState.OK, "; ".join(outcome.troubles[:3]))
+    now = timezone.now()
+    if outcome.is_complete and is_pass:
+        MailAccount.objects.filter(pk=account.pk).update(failures=0, last_sync_at=now)
+    if outcome.has_more:
+        MailAccount.objects.filter(pk=account.pk).update(next_sync_at=now + SOON)
+        dispatch.wake("sync.account", account.pk)
+    elif outcome.wants_confirmation:
+        MailAccount.objects.filter(pk=account.pk).update(next_sync_at=now + CONFIRM_AFTER)
+    elif is_pass:
+        # Not when somebody asked for another pass while this one ran.
+        due = MailAccount.objects.filter(pk=account.pk, next_sync_at=asked_for)
+        if not due.update(next_sync_at=now + outcome.wait):
+            dispatch.wake("sync.account", account.pk)
+
+
+def _set_state(account: MailAccount, state: str, reason: str = "") -> None:
+    """A pause or a new password that came meanwhile stands."""
+    current = MailAccount.objects.filter(pk=account.pk).exclude(state=AccountState.PAUSED).first()
+    if current is not None and (current.state, current.state_reason) != (state, reason[:600]):
+        services.set_state(current, state, reason=reason)
+
+
+def _fail(account: MailAccount, error: Exception) -> None:
+    """Tell the user, and when to try again: later each time, spread out (Y79, Y80)."""
+    reason = plain_reason(error)
+    log.warning("sync.failed", account=account.pk, error=type(error).__name__, reason=reason)
+    if isinstance(error, AuthenticationRefused) or (
+        isinstance(error, CredentialError) and not isinstance(error, NoCredentialKey)
+    ):
+        _set_state(account, AccountState.AUTH_FAILED, reason)
+        return
+    _set_state(account, AccountState.FAILING, reason)
+    wait_s = min(FIRST_RETRY_S * 2 ** min(account.failures, 10), LONGEST_RETRY_S) * random.uniform(0.75, 1.25)  # noqa: S311
+    MailAccount.objects.filter(pk=account.pk).update(
+        failures=F("failures") + 1, next_sync_at=timezone.now() + timedelta(seconds=min(wait_s, LONGEST_RETRY_S))
+    )
+
+
+# POP3 -----------------------------------------------------------------------------------------------------------------
+
+
+def _pop3_pass(account: MailAccount, lease: leases.HeldLease) -> _Outcome:
+    result = pop3.sync_inbox(account, lease, deadline=time.monotonic() + MAILBOX_SLICE_S)
+    wait = max(EVERY, timedelta(seconds=result.login_delay_s or 0))
+    return _Outcome(is_complete=result.is_complete, has_more=result.has_more, wait=wait)
+
+
+# IMAP -----------------------------------------------------------------------------------------------------------------
+
+
+def _imap_pass(account: MailAccount, lease: leases.HeldLease) -> _Outcome:
+    began_at = timezone.now()
+    deadline = time.monotonic() + PASS_S
+    outcome = _Outcome()
+    with account_session(account) as session:
+        if session.selected is not None:
+            session.noop()  # what STATUS says of a selected mailbox is only as new as its last look (Y18)
+        discovery = discover.discover_mailboxes(session, account.pk, lease)
+    outcome.is_complete = discovery.is_complete
+    _visit_mailboxes(account, _in_order(discovery.found), lease, outcome, deadline)
+    if not outcome.has_more:
+        outcome.has_more = not _fetch_bodies(account, lease, deadline)
+    if outcome.is_complete:
+        _destroy_orphans(account.pk, lease, before=began_at)
+    return outcome
+
+
+def _in_order(found: Sequence[Found]) -> list[Found]:
+    """INBOX, then roles, then the others (Y28)."""
+    others = len(ROLE_ORDER)
+    return sorted(
+        found, key=lambda item: (ROLE_ORDER[item.mailbox.role] if item.mailbox.role else others, item.mailbox.pk)
+    )
+
+
+def _visit_mailboxes(
+    account: MailAccount, found: Sequence[Found], lease: leases.HeldLease, outcome: _Outcome, deadline: float
+) -> None:
+    lost = 0
+    for item in found:
+        if item.status is not None and plan.is_unchanged(imap.cursor_of(item.mailbox), item.status):
+            continue
+        if time.monotonic() >= deadline:
+            outcome.has_more, outcome.is_complete = True, False
+            return
+        lease.extend(LEASE_S)
+        try:
+            _visit(account, item.mailbox, lease, outcome, deadline)
+        except (LeaseLost, StorageFull, AuthenticationRefused, CredentialError, TooManyConnections):
+            raise
+        except ConnectionFailed as error:
+            lost += 1
+            outcome.trouble(item.mailbox.name, error)
+            if lost >= min(MAX_LOST_CONNECTIONS, len(found)):
+                raise
+        except (ProtocolError, SyncError) as error:
+            log.warning("sync.mailbox_failed", mailbox=item.mailbox.pk, error=type(error).__name__, reason=str(error))
+            outcome.trouble(item.mailbox.name, error)
+        except Exception as error:
+            # A fault of ours with one mailbox must not stop the others; it is in the log with its trace.
+            log.exception("sync.mailbox_failed", account=account.pk, mailbox=item.mailbox.pk)
+            outcome.trouble(item.mailbox.name, error)
+
+
+def _visit(account: MailAccount, mailbox: Mailbox, lease: leases.HeldLease, outcome: _Outcome, deadline: float) -> None:
+    until = min(deadline, time.monotonic() + MAILBOX_SLICE_S)
+    with account_session(account) as session:
+        result = imap.sync_mailbox(session, mailbox, lease, deadline=until)
+    outcome.is_complete &= result.is_complete
+    outcome.has_more |= result.has_more or (result.is_held and result.held_count <= FEW)
+    outcome.wants_confirmation |= result.is_held
+
+
+def _fetch_bodies(account: MailAccount, lease: leases.HeldLease, deadline: float) -> bool:
+    if not bodies.has_missing(account.pk):
+        return True
+    lease.extend(LEASE_S)
+    with account_session(account) as session:
+        return bodies.fetch_missing(session, account.pk, lease, deadline=deadline)
+
+
+def _destroy_orphans(account_id: int, lease: leases.HeldLease, *, before: datetime) -> None:
+    """Every mailbox was looked at since `before`: what was an orphan then and still is, is gone (Y49)."""
+    if not Email.objects.filter(account_id=account_id, orphaned_at__isnull=False).exists():
+        return
+    with changes.recording(account_id) as record:
+        lease.check()
+        placements.destroy_orphans(record, before=before)
