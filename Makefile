@@ -112,7 +112,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: ## Build what is missing and start everything; PORT=9000 and DEMO=0 are heeded
-	@$(SH) ready_to_run; exec $(BIN)/python manage.py up
+	@$(SH) ready_to_run; DEMO=$${DEMO:-1} exec $(BIN)/python manage.py up
 
 venv: ## The environment to run in
 	@$(SH) make_venv; install requirements.txt $(RUN_STAMP)

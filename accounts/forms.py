@@ -24,7 +24,7 @@ class LoginForm(AllauthLoginForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields.pop("remember", None)
+        self.fields["remember"].label = _("Stay signed in on this device")
         self.fields["login"].label = _("E-mail address")
         self.fields["login"].widget.attrs.pop("placeholder", None)
         self.fields["password"].widget.attrs.pop("placeholder", None)
@@ -168,10 +168,10 @@ class TokenForm(forms.Form):
 
 def scope_choices(*, is_staff: bool) -> Iterable[tuple[str, str]]:
     """The scopes in words; those of operators only for staff."""
-    yield "mail", _("everything a mail program needs")
+    yield "mail", _("Everything a mail program needs")
     for scope, text in tokens.SCOPES.items():
         if scope != "admin" or is_staff:
-            yield scope, text
+            yield scope, text[:1].upper() + text[1:]
 
 
 def guess_servers(address: str) -> services.AccountSettings:

@@ -18,7 +18,7 @@ from accounts import services
 from accounts.credentials import CredentialError
 from accounts.forms import AddressForm, ServersForm, guess_servers
 from accounts.models import ConnectionTest, MailAccount, User
-from accounts.views.waiting import answer_wait, is_over
+from accounts.views.waiting import answer_wait, is_over, is_slow
 
 Purpose = ConnectionTest.Purpose
 
@@ -61,7 +61,13 @@ def connect_wait(request: HttpRequest, test_id: str) -> HttpResponse:
         if found.purpose == Purpose.VERIFY:
             goal = reverse("account_settings", args=[found.account.public_id])
         return answer_wait(request, goal=goal)
-    context = {"test": found, "is_over": is_over(found), "back": _form_of(found), "current": "connect"}
+    context = {
+        "test": found,
+        "is_over": is_over(found),
+        "is_slow": is_slow(found),
+        "back": _form_of(found),
+        "current": "connect",
+    }
     return render(request, "connect/_wait.html" if _is_htmx(request) else "connect/wait.html", context)
 
 

@@ -22,7 +22,7 @@ from accounts import services
 from accounts.credentials import CredentialError
 from accounts.forms import LoginForm
 from accounts.models import ConnectionTest, MailDomain
-from accounts.views.waiting import answer_wait, is_over
+from accounts.views.waiting import answer_wait, is_over, is_slow
 
 SESSION_KEY = "sign_in_test"
 MAY_WAIT = timedelta(minutes=10)  # a test that is older signs nobody in
@@ -41,7 +41,11 @@ class EnterView(LoginView):  # type: ignore[misc]
         if test is None:
             shown: HttpResponseBase = self.render_to_response(self.get_context_data(form=form), status=422)
             return shown
-        self.request.session[SESSION_KEY] = {"test": test.public_id, "next": self.request.POST.get("next", "")}
+        self.request.session[SESSION_KEY] = {
+            "test": test.public_id,
+            "next": self.request.POST.get("next", ""),
+            "remember": bool(form.cleaned_data.get("remember")),
+        }
         return redirect("login_wait")
 
 
@@ -77,8 +81,9 @@ def login_wait(request: HttpRequest) -> HttpResponse:
     if test.status == ConnectionTest.Status.PASSED and test.user is not None and test.user.is_active:
         del request.session[SESSION_KEY]
         login(request, test.user, backend=BACKEND)
+        request.session.set_expiry(None if waiting.get("remember") else 0)  # 0: until the browser is closed
         return answer_wait(request, goal=_after_sign_in(request, waiting.get("next", "")))
-    context = {"test": test, "is_over": is_over(test)}
+    context = {"test": test, "is_over": is_over(test), "is_slow": is_slow(test)}
     name = "account/_wait.html" if getattr(request, "htmx", False) else "account/wait.html"
     return render(request, name, context)
 

@@ -5,11 +5,22 @@ export const listElement = () => document.getElementById("list");
 export const rows = () => [...document.querySelectorAll("#rows > .row")];
 export const rowOf = (node) => node?.closest?.(".row") ?? null;
 export const openThread = () => document.querySelector("#reading .thread");
+// Scrolls the list alone: scrollIntoView would move the page under it as well. The sticky heading covers 24 px.
+const HEADING_PX = 26;
+function bring(row, { toMiddle = false } = {}) {
+  const pane = document.getElementById("list-scroll");
+  if (!pane || !row) return;
+  const top = row.getBoundingClientRect().top - pane.getBoundingClientRect().top;
+  const below = top + row.offsetHeight - pane.clientHeight;
+  if (toMiddle && (top < 0 || below > 0)) pane.scrollTop += top - pane.clientHeight / 2;
+  else if (top < HEADING_PX) pane.scrollTop += top - HEADING_PX;
+  else if (below > 0) pane.scrollTop += below;
+}
 export const focusRow = (row) => {
   const link = row?.querySelector(".row__link");
   if (!link) return false;
   link.focus({ preventScroll: true });
-  row.scrollIntoView({ block: "nearest" });
+  bring(row);
   return true;
 };
 
@@ -70,6 +81,7 @@ document.addEventListener("htmx:confirm", (event) => {
 
 // What the page holds travels with every act: how long the list is, where it begins, what is open.
 document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.verb !== "post") return;
   const form = event.target.closest?.('[data-behaviour~="acts"], [data-behaviour~="closes-dialog"], [data-toast-act]');
   if (!form) return;
   const { parameters } = event.detail;
@@ -108,7 +120,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "reading") {
     const unread = document.querySelector("#reading .message--unread .message__line") ?? document.getElementById("thread-subject");
     unread?.focus({ preventScroll: true });
-    document.querySelector("#reading .message--unread")?.scrollIntoView({ block: "nearest" });
+    const pane = document.getElementById("thread-scroll");
+    const first = document.querySelector("#reading .message--unread");
+    if (pane && first) pane.scrollTop = Math.max(0, first.offsetTop - pane.offsetTop - 80);
     const row = document.getElementById(`row-${openThread()?.dataset.id}`);
     row?.classList.remove("row--unread");
   }
@@ -161,4 +175,4 @@ function reveal() {
 markOpen();
 watchEnd();
 reveal();
-document.querySelector("#rows > .row[aria-current]")?.scrollIntoView({ block: "center" });
+bring(document.querySelector("#rows > .row[aria-current]"), { toMiddle: true });

@@ -92,11 +92,6 @@ class World:
         return f"accounts/{self.account.public_id}"
 
 
-@pytest.fixture(autouse=True)
-def _api_alone(settings: Any) -> None:
-    settings.ROOT_URLCONF = "tests.api.urls"
-
-
 @pytest.fixture
 def world(db: None) -> Iterator[World]:
     """Every invariant of the store must hold when the test is over."""

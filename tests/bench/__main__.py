@@ -50,29 +50,25 @@ def main() -> None:
         site = Site(redis_url=redis.url)
         try:
             site.start()
-            results["first_sync"] = first_sync.measure(site, dovecot, messages=options.messages)
-            results["live_mail"] = live_mail.measure(site, dovecot, arrivals=options.arrivals)
+            for name, measure in (("first_sync", first_sync.measure), ("live_mail", live_mail.measure)):
+                results[name] = measure(site, dovecot, options)
+                report(name, results[name])
         finally:
             site.close()
     finally:
         redis.close()
         dovecot.close()
-    report(results)
-
-
-def report(results: dict[str, Any]) -> None:
-    """A line a figure, and the whole as JSON."""
-    for group, figures in results.items():
-        if isinstance(figures, dict):
-            print(f"\n{group}")
-            for name, value in figures.items():
-                print(f"  {name:<44} {value}")
-        else:
-            print(f"{group:<46} {figures}")
     OUTPUT.mkdir(parents=True, exist_ok=True)
     path = OUTPUT / f"{results['at'].replace(':', '')}.json"
     path.write_text(json.dumps(results, indent=2))
-    print(f"\nwritten to {path.relative_to(OUTPUT.parents[1])}")
+    print(f"\ncalibration {results['calibration_ms']} ms; written to {path.relative_to(OUTPUT.parents[1])}")
+
+
+def report(group: str, figures: dict[str, Any]) -> None:
+    """A line a figure."""
+    print(f"\n{group}")
+    for name, value in figures.items():
+        print(f"  {name:<44} {value}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from typing import Any
 
 from tests.e2e.site import Site
@@ -16,7 +17,7 @@ from webmail.store.models import Email, Mailbox
 from webmail.sync import passes
 
 account = MailAccount.objects.get(address={address!r})
-first = {{}}
+moments = {{}}
 ended = threading.Event()
 
 def look():
@@ -24,16 +25,17 @@ def look():
     while not ended.is_set():
         count = rows.execute("select count(*) from (select 1 from store_emailmailbox limit 50)").fetchone()[0]
         if count >= 50:
-            first["at"] = time.perf_counter()
+            moments.setdefault("first", (time.perf_counter(), time.process_time()))
+        if rows.execute("select 1 from store_mailbox where role = 'inbox' and backfill_uid = 1").fetchone():
+            moments["listed"] = (time.perf_counter(), time.process_time())
             return
-        time.sleep(0.005)
+        time.sleep(0.01)
 
 watcher = threading.Thread(target=look)
 watcher.start()
 wall, cpu = time.perf_counter(), time.process_time()
-while Mailbox.objects.filter(account=account, role="inbox", backfill_uid=1).count() == 0:
+while "listed" not in moments:
     passes.sync_account(account.pk)
-listed_wall, listed_cpu = time.perf_counter() - wall, time.process_time() - cpu
 ended.set()
 watcher.join()
 count = Email.objects.filter(account=account).count()
@@ -57,17 +59,18 @@ while Email.objects.filter(account=account, blob=None).exists():
 newest = Email.objects.filter(account=account, blob__isnull=False).order_by("-received_at").first()
 result = {{
     "messages": count,
-    "first 50 rows after (s)": round(first.get("at", wall) - wall, 3),
-    "whole list, wall (s)": round(listed_wall, 2),
-    "whole list, worker CPU (s)": round(listed_cpu, 2),
+    "first 50 rows after (s)": round(moments["first"][0] - wall, 3),
+    "whole list, wall (s)": round(moments["listed"][0] - wall, 2),
+    "whole list, worker CPU (s)": round(moments["listed"][1] - cpu, 2),
     "list page, server time p50 (ms)": median_ms("/mail/inbox"),
     "open a stored message, p50 (ms)": median_ms(f"/mail/t/{{newest.thread.public_id}}"),
 }}
 """
 
 
-def measure(site: Site, dovecot: DovecotServer, *, messages: int) -> dict[str, Any]:
+def measure(site: Site, dovecot: DovecotServer, options: Namespace) -> dict[str, Any]:
     """Figures by name. The site's workers are stopped meanwhile: they would do the work instead."""
+    messages = options.messages
     user = dovecot.new_user("bench")
     dovecot.fill(user.name, messages)
     # The server builds its own cache at the first look; that is not ours to measure.

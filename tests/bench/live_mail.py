@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from argparse import Namespace
 from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlencode
@@ -30,8 +31,9 @@ def sign_in(site: Site, email: str) -> OpenerDirector:
     return opener
 
 
-def measure(site: Site, dovecot: DovecotServer, *, arrivals: int) -> dict[str, Any]:
+def measure(site: Site, dovecot: DovecotServer, options: Namespace) -> dict[str, Any]:
     """Seconds from delivery until the row is in the list page."""
+    arrivals = options.arrivals
     user = dovecot.new_user("live")
     email = f"{user.name}@people.test"
     site.add_user(email)

@@ -15,7 +15,7 @@ from accounts.models import MailAccount, User
 from webmail import dispatch
 from webmail.journal.models import Action, ActionEmail
 from webmail.store.models import Email, Mailbox
-from webmail.store.sql import insert_rows
+from webmail.store.sql import chunks, insert_rows
 
 FIRST_RETRY_S = 30
 LONGEST_RETRY_S = 3600
@@ -139,8 +139,13 @@ def _pending(account_id: int, kinds: Sequence[str], since: datetime | None) -> Q
 
 def held_emails(email_ids: Iterable[int]) -> set[int]:
     """Those of the Emails that an open Action still needs: they must not be destroyed (sync Y45)."""
-    rows = ActionEmail.objects.filter(email_id__in=list(email_ids), action__status__in=Action.OPEN)
-    return set(rows.values_list("email_id", flat=True))
+    return {
+        email_id
+        for chunk in chunks(email_ids)
+        for email_id in ActionEmail.objects.filter(email_id__in=chunk, action__status__in=Action.OPEN).values_list(
+            "email_id", flat=True
+        )
+    }
 
 
 def by_account(emails: Iterable[Email]) -> dict[int, list[Email]]:

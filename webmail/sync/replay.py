@@ -28,7 +28,7 @@ from webmail.store import changes, leases
 from webmail.sync import replay_emails, replay_mailboxes
 from webmail.sync.connections import account_session
 from webmail.sync.errors import SyncError, plain_reason
-from webmail.sync.replay_emails import NotLocated
+from webmail.sync.replay_places import NotLocated
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +97,7 @@ def _carry_out(session: ImapSession, action: Action) -> bool:
     except (PermanentlyRefused, BadArgument) as error:
         _take_back(action, error)
     except NotLocated as error:
-        entries.mark_waiting(action, error=f"{error}.".capitalize())
+        entries.mark_waiting(action, error=_words(error))
         return False
     except TemporarilyRefused as error:
         entries.mark_waiting(action, error=plain_reason(error))
@@ -119,7 +119,7 @@ def _take_back(action: Action, error: ProtocolError) -> None:
     log.warning("replay.refused", account=action.account_id, action=action.pk, kind=action.kind)
 
 
-def _words(error: ProtocolError) -> str:
+def _words(error: ProtocolError | NotLocated) -> str:
     """For people. Where the server said nothing, the refusal is ours and its text says why."""
     if getattr(error, "server_text", ""):
         return plain_reason(error)

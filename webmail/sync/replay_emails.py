@@ -14,8 +14,7 @@ Foreign \\Deleted messages are never expunged (Y69). It must not decide what is 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from webmail import dispatch
@@ -23,108 +22,24 @@ from webmail.journal import entries
 from webmail.journal.actions.keywords import undo_keywords
 from webmail.journal.actions.move import undo_move
 from webmail.journal.models import Action
-from webmail.mime.headers import parse_list_headers
 from webmail.protocols.errors import PermanentlyRefused
 from webmail.protocols.imap.session import ImapSession
-from webmail.protocols.imap.types import CopyResult, ListData
+from webmail.protocols.imap.types import CopyResult
 from webmail.store import changes, emails
-from webmail.store.ingest import NewEmail, Place, fingerprint_of
-from webmail.store.models import Email, EmailKeyword, Mailbox, Placement
-from webmail.sync.errors import SyncError
+from webmail.store.models import EmailKeyword, Mailbox, Placement
 from webmail.sync.imap import raw_name_of
+from webmail.sync.replay_places import (
+    Lying,
+    find_by_identity,
+    lying_in_all,
+    lying_in_sources,
+    save_step,
+    select,
+    source_pairs,
+    still_there,
+)
 
 SYSTEM_KEYWORDS = frozenset({"$seen", "$flagged", "$answered", "$draft"})
-GIVE_UP_LOCATING = 6  # tries after which an Email without a place on the server is nobody's task any more
-
-Pair = tuple[int, int]  # email id, mailbox id
-
-
-class NotLocated(SyncError):
-    """An Email's place on the server is not known yet: the next pass finds it."""
-
-
-# Where Emails lie -----------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Lying:
-    """The placements of an Action's Emails in one mailbox."""
-
-    mailbox: Mailbox
-    placements: list[Placement] = field(default_factory=list)
-
-
-def _lying_in_all(action: Action) -> list[_Lying]:
-    """All places of the Action's Emails, by mailbox."""
-    rows = Placement.objects.filter(email__action_rows__action=action, uid__isnull=False)
-    return _by_mailbox(rows.select_related("mailbox", "email").distinct())
-
-
-def _lying_in_sources(action: Action) -> list[_Lying]:
-    """The places the Action takes its Emails out of, by mailbox; without the mailboxes an earlier try has finished."""
-    wanted = _source_pairs(action)
-    rows = Placement.objects.filter(
-        email_id__in={email_id for email_id, _ in wanted},
-        mailbox_id__in={mailbox_id for _, mailbox_id in wanted},
-        uid__isnull=False,
-    ).select_related("mailbox", "email")
-    found = [row for row in rows if (row.email_id, row.mailbox_id) in wanted]
-    _require_located(action, wanted - {(row.email_id or 0, row.mailbox_id) for row in found})
-    return _by_mailbox(found)
-
-
-def _source_pairs(action: Action, *, are_settled: bool = False) -> set[Pair]:
-    """Which Email leaves which mailbox; either what is still to be done, or what is finished."""
-    settled = {int(key) for key, step in action.progress.items() if step.get("is_settled")}
-    rows = action.emails.filter(source__isnull=False).values_list("email_id", "source_id")
-    return {(email_id, source_id) for email_id, source_id in rows if (source_id in settled) is are_settled}
-
-
-def _by_mailbox(placements: Iterable[Placement]) -> list[_Lying]:
-    found: dict[int, _Lying] = {}
-    for placement in placements:
-        found.setdefault(placement.mailbox_id, _Lying(placement.mailbox)).placements.append(placement)
-    return list(found.values())
-
-
-def _require_located(action: Action, unplaced: Collection[Pair]) -> None:
-    """Raises `NotLocated` when one of these (Email, mailbox) may still turn up. What a pass since then has not found is
-    gone from the server, and there is nothing to do for it (Y74)."""
-    if action.attempts >= GIVE_UP_LOCATING or not unplaced:
-        return
-    boxes = Mailbox.objects.filter(pk__in={mailbox_id for _, mailbox_id in unplaced}, source=Mailbox.Source.REMOTE)
-    waiting = [box for box in boxes if box.remote_name and (box.synced_at is None or box.synced_at < action.created_at)]
-    for box in waiting:
-        dispatch.wake("sync.mailbox", box.pk)
-    if waiting:
-        raise NotLocated("the message has not been found on the server yet")
-
-
-def _select(session: ImapSession, action: Action, lying: _Lying) -> dict[int, Placement]:
-    """Open the mailbox; the placements by UID, those whose UIDs still mean what they meant (UIDVALIDITY unchanged)."""
-    selected = session.select(raw_name_of(lying.mailbox))
-    valid = {
-        placement.uid: placement
-        for placement in lying.placements
-        if placement.uid is not None and placement.uidvalidity == selected.uidvalidity
-    }
-    if len(valid) < len(lying.placements) and action.attempts < GIVE_UP_LOCATING:
-        dispatch.wake("sync.mailbox", lying.mailbox.pk)
-        raise NotLocated(f"{lying.mailbox.name} was made anew on the server")
-    return valid
-
-
-def _still_there(session: ImapSession, action: Action, by_uid: Mapping[int, Placement]) -> list[int]:
-    """The UIDs to act on in the selected mailbox. After a try that was cut, those that are gone are done already."""
-    if action.attempts <= 1:
-        return list(by_uid)
-    present = set(session.search_uids())
-    return [uid for uid in by_uid if uid in present]
-
-
-def _save_step(action: Action, mailbox: Mailbox, **values: Any) -> None:
-    key = str(mailbox.pk)
-    entries.save_progress(action, {**action.progress, key: {**action.progress.get(key, {}), **values}})
 
 
 # Keywords -------------------------------------------------------------------------------------------------------------
@@ -133,14 +48,10 @@ def _save_step(action: Action, mailbox: Mailbox, **values: Any) -> None:
 def replay_keywords(session: ImapSession, action: Action) -> None:
     """+FLAGS and -FLAGS by UID; what the server cannot hold stays ours (Y64, Y65). Raises `NotLocated`."""
     adding, removing = set(action.arguments["add"]), set(action.arguments["remove"])
-    places = _lying_in_all(action)
-    placed = {placement.email_id for lying in places for placement in lying.placements}
-    members = emails.memberships(action.emails.values_list("email_id", flat=True))
-    _require_located(action, [(pk, box) for pk, boxes in members.items() if pk not in placed for box in boxes])
     done: list[tuple[Placement, set[str], set[str]]] = []
     local_only: dict[int, set[str]] = {}
-    for lying in places:
-        by_uid = _select(session, action, lying)
+    for lying in lying_in_all(session, action):
+        by_uid = select(session, action, lying)
         can_hold = _can_hold(session, adding | removing)
         if by_uid:
             session.store_keywords(list(by_uid), add=adding & can_hold, remove=removing & can_hold)
@@ -173,9 +84,9 @@ def _can_hold(session: ImapSession, keywords: set[str]) -> set[str]:
 def replay_move(session: ImapSession, action: Action) -> None:
     """UID MOVE, or COPY and deletion where the server has no MOVE (Y67, Y68). Raises `NotLocated`."""
     target = _target(action)
-    for lying in _lying_in_sources(action):
-        by_uid = _select(session, action, lying)
-        present = _still_there(session, action, by_uid)
+    for lying in lying_in_sources(session, action):
+        by_uid = select(session, action, lying)
+        present = still_there(session, action, by_uid)
         if session.supports("MOVE"):
             result = session.move(present, raw_name_of(target)) if present else None
         else:
@@ -190,8 +101,8 @@ def replay_move(session: ImapSession, action: Action) -> None:
 def replay_copy(session: ImapSession, action: Action) -> None:
     """UID COPY, of each Email from one of its places. Raises `NotLocated`."""
     target = _target(action)
-    for lying in _one_place_each(action):
-        by_uid = _select(session, action, lying)
+    for lying in _one_place_each(lying_in_all(session, action, but=target)):
+        by_uid = select(session, action, lying)
         if by_uid:
             result = _copy_once(session, action, lying, by_uid, target)
             _settle_copy(lying, target, result)
@@ -205,23 +116,20 @@ def _target(action: Action) -> Mailbox:
     return action.mailbox
 
 
-def _one_place_each(action: Action) -> list[_Lying]:
+def _one_place_each(lyings: Sequence[Lying]) -> list[Lying]:
     """For copies: one place of each Email to copy from."""
-    seen: set[int] = set()
+    seen: set[int | None] = set()
     chosen = []
-    for lying in _lying_in_all(action):
-        fresh = [place for place in lying.placements if place.email_id not in seen and not place.is_deleted]
-        if fresh and lying.mailbox != action.mailbox:
-            seen |= {place.email_id for place in fresh if place.email_id}
-            chosen.append(_Lying(lying.mailbox, fresh))
-    members = emails.memberships(set(action.emails.values_list("email_id", flat=True)) - seen)
-    unplaced = [(pk, box) for pk, boxes in members.items() for box in boxes if box != action.mailbox_id]
-    _require_located(action, unplaced)
+    for lying in lyings:
+        fresh = [place for place in lying.placements if place.email_id not in seen]
+        seen |= {place.email_id for place in fresh}
+        if fresh:
+            chosen.append(Lying(lying.mailbox, fresh))
     return chosen
 
 
 def _copy_once(
-    session: ImapSession, action: Action, lying: _Lying, by_uid: Mapping[int, Placement], target: Mailbox
+    session: ImapSession, action: Action, lying: Lying, by_uid: Mapping[int, Placement], target: Mailbox
 ) -> CopyResult | None:
     """COPY as a phase of its own: a repeated try looks into the target first, so nothing is copied twice (Y68, Y71)."""
     step = action.progress.get(str(lying.mailbox.pk), {})
@@ -235,7 +143,7 @@ def _copy_once(
     else:
         status = session.status(raw_name_of(target))
         uidvalidity = status.uidvalidity
-        _save_step(action, lying.mailbox, uidnext=status.uidnext, uidvalidity=uidvalidity)
+        save_step(action, lying.mailbox, uidnext=status.uidnext, uidvalidity=uidvalidity)
     missing = [uid for uid in by_uid if uid not in found]
     result = session.copy(missing, raw_name_of(target)) if missing else None
     if result is not None:
@@ -243,7 +151,7 @@ def _copy_once(
         found = {**(found if result.uidvalidity == uidvalidity else {}), **result.uids}
         uidvalidity = result.uidvalidity
     uids = {str(old): new for old, new in found.items()}
-    _save_step(action, lying.mailbox, uidvalidity=uidvalidity, uids=uids)
+    save_step(action, lying.mailbox, uidvalidity=uidvalidity, uids=uids)
     return CopyResult(uidvalidity, found)
 
 
@@ -258,29 +166,8 @@ def _copies_made(
     Message-ID (Y70). Source UID to UID in the target."""
     session.select(raw_name_of(target), read_only=True)
     fresh = [uid for uid in session.search_uids() if uid >= since_uid]
-    waiting: dict[object, list[int]] = defaultdict(list)
-    for row in session.fetch_list_data(fresh) if fresh else ():
-        for mark in _marks_of_row(row, target):
-            waiting[mark].append(row.uid)
-    found: dict[int, int] = {}
-    for uid, placement in by_uid.items():
-        taken = set(found.values())
-        candidates = [new for mark in _marks(placement.email) for new in waiting[mark] if new not in taken]
-        if candidates:
-            found[uid] = candidates[0]
-    return found
-
-
-def _marks_of_row(row: ListData, target: Mailbox) -> list[object]:
-    headers = parse_list_headers(row.header)
-    item = NewEmail(headers, row.internal_date, row.size_bytes, Place(target.pk))
-    return [fingerprint_of(item), headers.message_id or None]
-
-
-def _marks(email: Email | None) -> list[object]:
-    if email is None:
-        return []
-    return [email.fingerprint, email.message_id] if email.message_id else [email.fingerprint]
+    wanted = {uid: placement.email for uid, placement in by_uid.items()}
+    return {uid: row.uid for uid, row in find_by_identity(session, fresh, wanted).items()}
 
 
 def _remove(session: ImapSession, uids: list[int]) -> None:
@@ -293,7 +180,7 @@ def _remove(session: ImapSession, uids: list[int]) -> None:
 
 
 def _settle_move(
-    action: Action, lying: _Lying, target: Mailbox, result: CopyResult | None, *, hidden: Collection[int]
+    action: Action, lying: Lying, target: Mailbox, result: CopyResult | None, *, hidden: Collection[int]
 ) -> None:
     """Write where the Emails lie now. Without COPYUID the next pass of the target finds them by identity (Y70).
 
@@ -304,10 +191,10 @@ def _settle_move(
         stays = [placement.pk for placement in lying.placements if placement.uid in hidden]
         Placement.objects.filter(pk__in=stays).update(is_deleted=True)
         Placement.objects.filter(pk__in={placement.pk for placement in lying.placements} - set(stays)).delete()
-        _save_step(action, lying.mailbox, is_settled=True)
+        save_step(action, lying.mailbox, is_settled=True)
 
 
-def _settle_copy(lying: _Lying, target: Mailbox, result: CopyResult | None) -> None:
+def _settle_copy(lying: Lying, target: Mailbox, result: CopyResult | None) -> None:
     """New placements in the target, but for those that a quicker pass has stored."""
     if result is None:
         return
@@ -332,16 +219,16 @@ def _settle_copy(lying: _Lying, target: Mailbox, result: CopyResult | None) -> N
 
 def replay_destroy(session: ImapSession, action: Action) -> None:
     """\\Deleted and UID EXPUNGE in every source; then the rows go. Raises `NotLocated`."""
-    for lying in _lying_in_sources(action):
-        by_uid = _select(session, action, lying)
-        _remove(session, _still_there(session, action, by_uid))
+    for lying in lying_in_sources(session, action):
+        by_uid = select(session, action, lying)
+        _remove(session, still_there(session, action, by_uid))
         gone = Placement.objects.filter(pk__in=[placement.pk for placement in lying.placements])
         with changes.recording(action.account_id):
             if session.supports("UIDPLUS"):
                 gone.delete()
             else:
                 gone.update(is_deleted=True)
-            _save_step(action, lying.mailbox, is_settled=True)
+            save_step(action, lying.mailbox, is_settled=True)
     finish_destroy(action)
 
 
@@ -351,7 +238,8 @@ def finish_destroy(action: Action) -> None:
         entries.mark_done(action)
         ids = set(action.emails.values_list("email_id", flat=True))
         alive = set(emails.memberships(ids)) | entries.held_emails(ids)
-        alive |= set(Placement.objects.filter(email_id__in=ids, uid__isnull=False).values_list("email_id", flat=True))
+        placed = Placement.objects.filter(email__action_rows__action=action, uid__isnull=False)
+        alive |= set(placed.values_list("email_id", flat=True))
         emails.destroy_emails(record, ids - alive)
 
 
@@ -366,7 +254,7 @@ def take_back(action: Action) -> None:
     with changes.recording(action.account_id) as record:
         undo_move(action)
         settled: dict[int, list[int]] = defaultdict(list)
-        for email_id, mailbox_id in _source_pairs(action, are_settled=True):
+        for email_id, mailbox_id in source_pairs(action, are_settled=True):
             settled[mailbox_id].append(email_id)
         for mailbox_id, email_ids in settled.items():
             emails.remove_from_mailbox(record, email_ids, mailbox_id)

@@ -1,11 +1,11 @@
 """What a button on rows or in the reading pane does: which Emails it means, the act, the words for it, and its undo.
 
-    button            Emails it means
-    read              all of the conversation, wherever they lie
-    unread, star      the newest of the conversation in this list
-    unstar            all of the conversation
-    archive, junk,    those in the mailboxes of this list; in lists over everything (search, starred, unread) those that
-    move, delete      came in, so that one's own copies in Sent stay; when there are none, all
+button            Emails it means
+read              all of the conversation, wherever they lie
+unread, star      the newest of the conversation in this list
+unstar            all of the conversation
+archive, junk,    those in the mailboxes of this list; in lists over everything (search, starred, unread) those that
+move, delete      came in, so that one's own copies in Sent stay; when there are none, all
 """
 
 from __future__ import annotations

@@ -38,6 +38,16 @@ MAX_PLAIN_CHARS = 400_000  # beyond this a page becomes slow; the rest is in the
 CACHED_BODIES = 24  # the page and its frame ask for the same body one after the other
 MAX_CACHED_CHARS = 2_000_000
 
+# On a phone, tables and pictures give up the widths that their senders fixed (ux section 5).
+REFLOW_CSS = """
+@media (max-width: 640px) {
+  body { padding: 8px; }
+  table { width: 100% !important; min-width: 0 !important; }
+  td, th { width: auto !important; min-width: 0 !important; }
+  img { max-width: 100% !important; }
+}
+"""
+
 _TAGS = re.compile(r"<[^>]{0,4000}>")
 _LINE_ENDS = re.compile(r"<(?:br|/p|/div|/li|/tr|/h[1-6])\b", re.IGNORECASE)
 _BIG = re.compile(r"<(?:img|table)\b", re.IGNORECASE)
@@ -123,7 +133,7 @@ def parse_email(email: Email) -> Message:
 
 def body_document(email: Email, content: Content) -> str:
     """The complete document of an HTML body, for its own response."""
-    return message_document(content.html, title=email.subject, css=HTML_CSS + PLAIN_TEXT_CSS)
+    return message_document(content.html, title=email.subject, css=HTML_CSS + PLAIN_TEXT_CSS + REFLOW_CSS)
 
 
 def _read(user: User, email: Email) -> Content:

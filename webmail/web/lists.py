@@ -66,9 +66,7 @@ class ListSource:
         """Row keys, newest first: those behind `after`, or those next in front of `before`."""
         if self.emails is not None:
             return list_query(self.emails, threaded=self.is_threaded, after=after, before=before, limit=limit)
-        return list_mailboxes(
-            self.mailboxes or (), threaded=self.is_threaded, after=after, before=before, limit=limit
-        )
+        return list_mailboxes(self.mailboxes or (), threaded=self.is_threaded, after=after, before=before, limit=limit)
 
     def link(self, **query: Any) -> str:
         """The address of this list with further parameters."""
@@ -173,4 +171,3 @@ def read_cursor(text: str) -> Cursor | None:
         return Cursor(datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros), int(email_id))
     except (ValueError, OverflowError, OSError) as error:
         raise Http404("no such place in the list") from error
-

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from accounts.models import AccountState, MailAccount, User
 from webmail.outbox import queries as outbox
 from webmail.store.models import Mailbox, Role
-from webmail.store.queries.accounts import AccountTree, account_trees
+from webmail.store.queries.accounts import MailboxNode, accounts_of, build_tree, visible_mailboxes
 
 _TROUBLED = (AccountState.FAILING, AccountState.AUTH_FAILED)
 ROLE_ICONS = {
@@ -71,6 +71,25 @@ class ListingProgress:
     total: int
 
 
+@dataclass(frozen=True)
+class AccountTree:
+    """An account with all nodes of its mailbox tree, each parent before its children."""
+
+    account: MailAccount
+    nodes: tuple[MailboxNode, ...]
+
+    @property
+    def progress(self) -> ListingProgress | None:
+        """How far the first listing is, from the counters at hand; None when it is complete."""
+        done = sum(node.mailbox.total_emails for node in self.nodes)
+        waiting = sum(
+            max(node.mailbox.remote_total - node.mailbox.total_emails, 0)
+            for node in self.nodes
+            if node.mailbox.is_selectable and not node.mailbox.is_backfilled
+        )
+        return ListingProgress(done, done + waiting) if waiting else None
+
+
 class Shell:
     """The frame for one request."""
 
@@ -79,7 +98,12 @@ class Shell:
 
     @cached_property
     def trees(self) -> list[AccountTree]:
-        return account_trees(self.user)
+        """All accounts with their mailboxes: two queries."""
+        accounts = accounts_of(self.user)
+        by_account: dict[int, list[Mailbox]] = {account.pk: [] for account in accounts}
+        for mailbox in visible_mailboxes(accounts):
+            by_account[mailbox.account_id].append(mailbox)
+        return [AccountTree(account, tuple(_in_order(build_tree(by_account[account.pk])))) for account in accounts]
 
     @cached_property
     def account_list(self) -> list[MailAccount]:
@@ -137,21 +161,16 @@ class Shell:
     @cached_property
     def mailboxes(self) -> dict[int, Mailbox]:
         """All visible mailboxes by row id."""
-        return {node.mailbox.pk: node.mailbox for tree in self.trees for node in tree.flat()}
+        return {node.mailbox.pk: node.mailbox for tree in self.trees for node in tree.nodes}
 
     def _account_nav(self, tree: AccountTree) -> AccountNav:
-        items = tuple(self._mailbox_item(tree.account, node.mailbox, node.depth) for node in tree.flat())
-        progress = None
-        if not tree.progress.is_listed:
-            progress = ListingProgress(tree.progress.listed, tree.progress.total)
-        return AccountNav(tree.account, account_initial(tree.account), items, progress)
+        items = tuple(self._mailbox_item(tree.account, node.mailbox, node.depth) for node in tree.nodes)
+        return AccountNav(tree.account, account_initial(tree.account), items, tree.progress)
 
     def _mailbox_item(self, account: MailAccount, mailbox: Mailbox, depth: int) -> NavItem:
         role = Role(mailbox.role)
         count = self._count(mailbox)
-        address = (
-            reverse("mailbox", args=[account.public_id, mailbox.public_id]) if mailbox.is_selectable else ""
-        )
+        address = reverse("mailbox", args=[account.public_id, mailbox.public_id]) if mailbox.is_selectable else ""
         return NavItem(
             mailbox.public_id, mailbox_title(mailbox), ROLE_ICONS[role], address, count, role == Role.INBOX, depth
         )
@@ -172,7 +191,13 @@ class Shell:
     def _with_role(self, role: Role) -> Iterable[Mailbox]:
         for tree in self.trees:
             if tree.account.is_unified:
-                yield from (node.mailbox for node in tree.flat() if node.mailbox.role == role)
+                yield from (node.mailbox for node in tree.nodes if node.mailbox.role == role)
+
+
+def _in_order(tops: Iterable[MailboxNode]) -> Iterable[MailboxNode]:
+    for node in tops:
+        yield node
+        yield from _in_order(node.children)
 
 
 def mailbox_title(mailbox: Mailbox) -> str:

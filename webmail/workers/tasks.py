@@ -11,11 +11,12 @@ from typing import Any
 
 import structlog
 from celery import Task, signals
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import close_old_connections
 
 from webmail.celery import app
 from webmail.store import indexing
-from webmail.sync import bodies, connections, deliver, diagnose, passes, replay
+from webmail.sync import bodies, connections, deliver, diagnose, draft_copies, passes, replay
 from webmail.workers.heartbeat import Heartbeat
 
 log = structlog.get_logger(__name__)
@@ -32,6 +33,8 @@ class RowTask(Task):  # type: ignore[misc]
         with structlog.contextvars.bound_contextvars(task=self.name, rows=list(row_ids)):
             try:
                 self.run(*row_ids)
+            except ObjectDoesNotExist as error:
+                log.info("task.row_gone", error=str(error))  # deleted since somebody rang
             except Exception:
                 log.exception("task.failed")
             finally:
@@ -42,6 +45,7 @@ BODIES: Mapping[str, Callable[..., object]] = {
     "sync.account": passes.sync_account,
     "sync.mailbox": passes.sync_mailbox,
     "sync.body": bodies.fetch_body,
+    "sync.drafts": draft_copies.file_drafts,
     "journal.replay": replay.replay_account,
     "outbox.deliver": deliver.deliver_submission,
     "connections.test": diagnose.run_connection_test,

@@ -17,6 +17,7 @@ from accounts.models import AccountState, ConnectionTest, IncomingProtocol, Mail
 from webmail import dispatch
 from webmail.journal.models import Action
 from webmail.store.models import Email
+from webmail.sync import draft_copies
 
 RING_AGAIN_S = 30.0
 MAX_FOUND = 1_000  # rows a finder returns at once; the next round finds the rest
@@ -67,6 +68,7 @@ FINDERS: Mapping[str, Finder] = {
     "sync.account": due_accounts,
     "journal.replay": accounts_with_due_actions,
     "sync.body": wanted_bodies,
+    "sync.drafts": draft_copies.accounts_with_work,
     "index.account": accounts_to_index,
     "connections.test": forgotten_tests,
 }

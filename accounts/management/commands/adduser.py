@@ -10,7 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from accounts.services import record_event
@@ -42,7 +42,8 @@ class Command(BaseCommand):
         self._warn_of_weak(password, User(email=email, name=options["name"]))
         create = User.objects.create_superuser if options["admin"] else User.objects.create_user
         try:
-            user = create(email, password, name=options["name"])
+            with transaction.atomic():
+                user = create(email, password, name=options["name"])
         except IntegrityError:
             raise CommandError(f"There is a user {email} already.") from None
         record_event("user.created", user=user, subject=email, detail={"admin": options["admin"]})

@@ -59,7 +59,7 @@ def get_changes(
     Without `since`: the cursor of now. Take it first, list everything after, then ask with it: nothing is lost between the
     two. `types`: messages, mailboxes, threads, identities, submissions, separated by commas; all that the credential may see
     by default. `limit` holds for each type; `has_more` says to ask again at once. A message in `updated` that is not known
-    yet counts as new.
+    yet counts as new, and so does its thread.
     """
     found = access.account_for(request, account)
     wanted = _wanted(request, types)
@@ -71,8 +71,8 @@ def get_changes(
         name: changes.changes_since(found.pk, _TYPES[name].state, states.get(_TYPES[name].state, 0), max_changes=limit)
         for name in wanted
     }
-    states |= {_TYPES[name].state: page.new_state for name, page in pages.items()}
-    pages = {name: _without_deleted(found, name, page) for name, page in pages.items()}
+    states |= {_TYPES[name].state: page.new_state for name, page in pages.items() if page.new_state}
+    pages = _without_deleted(found, pages)
     shown = SyncPageOut(
         account_id=account,
         changes={
@@ -102,20 +102,33 @@ def _wanted(request: ApiRequest, types: str | None) -> list[str]:
     return names
 
 
-def _without_deleted(account: MailAccount, name: str, page: changes.Changes) -> changes.Changes:
+def _without_deleted(account: MailAccount, pages: Mapping[str, changes.Changes]) -> dict[str, changes.Changes]:
     """A message in no mailbox is deleted for clients, though its row waits for the server's word; so is its thread."""
-    path = {"messages": "public_id", "threads": "thread__public_id"}.get(name)
-    if path is None:
-        return page
-    asked = {*page.created, *page.updated}
-    placed = Email.objects.filter(account=account, mailbox_rows__isnull=False, **{f"{path}__in": asked})
-    alive = set(placed.values_list(path, flat=True))
-    return replace(
-        page,
-        created=tuple(one for one in page.created if one in alive),
-        updated=tuple(one for one in page.updated if one in alive),
-        destroyed=(*page.destroyed, *(one for one in page.updated if one not in alive)),
-    )
+    shown = dict(pages)
+    for name, path in (("messages", "public_id"), ("threads", "thread__public_id")):
+        if name in shown:
+            page = shown[name]
+            alive = _placed(account, path, {*page.created, *page.updated})
+            shown[name] = replace(
+                page,
+                created=tuple(one for one in page.created if one in alive),
+                updated=tuple(one for one in page.updated if one in alive),
+                destroyed=(*page.destroyed, *(one for one in page.updated if one not in alive)),
+            )
+    if "messages" in shown and "threads" in shown:
+        # A thread itself does not change when its last message leaves the mailboxes.
+        gone = Email.objects.filter(account=account, public_id__in=shown["messages"].destroyed)
+        threads = set(gone.values_list("thread__public_id", flat=True))
+        told = shown["threads"]
+        ended = threads - _placed(account, "thread__public_id", threads) - {*told.destroyed}
+        shown["threads"] = replace(told, destroyed=(*told.destroyed, *sorted(ended)))
+    return shown
+
+
+def _placed(account: MailAccount, path: str, ids: Collection[str]) -> set[str]:
+    """Those of the ids whose message, or one of whose messages, is in a mailbox."""
+    found = Email.objects.filter(account=account, mailbox_rows__isnull=False, **{f"{path}__in": ids})
+    return set(found.values_list(path, flat=True))
 
 
 def _objects(request: ApiRequest, account: MailAccount, pages: Mapping[str, changes.Changes]) -> ObjectsOut:

@@ -319,6 +319,8 @@ def list_query(
     cursor = after
     while True:
         found = _block(emails, cursor, limit=max(limit + 1, 100))
+        if threaded and after is not None:
+            seen |= _threads_up_to(emails, after, {row.thread_id for row in found} - seen)
         for row in found:
             if not threaded or row.thread_id not in seen:
                 seen.add(row.thread_id)
@@ -328,6 +330,13 @@ def list_query(
         if len(found) < max(limit + 1, 100):
             return Page(rows, has_more=False)
         cursor = found[-1].cursor
+
+
+def _threads_up_to(emails: QuerySet[Email], place: Cursor, thread_ids: Collection[int]) -> set[int]:
+    """Those of the threads that stood on an earlier page: one of their Emails is at the place or in front of it."""
+    earlier = Q(received_at__gt=place.received_at) | Q(received_at=place.received_at, id__gte=place.email_id)
+    rows = emails.filter(earlier, thread_id__in=thread_ids)
+    return set(rows.order_by().values_list("thread_id", flat=True))
 
 
 def _list_back(emails: QuerySet[Email], *, threaded: bool, before: Cursor, limit: int) -> Page:

@@ -70,14 +70,15 @@ class ComposeForm(forms.Form):
 
     def check_recipients(self) -> bool:
         """Put an error next to each field that names every address one cannot send to; False when there is any."""
-        for name in RECIPIENT_FIELDS:
-            bad = bad_addresses(self.cleaned_data.get(name, ""))
+        typed = {name: self.cleaned_data.get(name, "") for name in RECIPIENT_FIELDS}  # an error takes the value away
+        for name, value in typed.items():
+            bad = bad_addresses(value)
             if bad:
                 quoted = ", ".join(f"“{address}”" for address in bad)
                 self.add_error(
                     name, _("Not a complete e-mail address: %(bad)s. Correct or remove it.") % {"bad": quoted}
                 )
-        if not any(parse_addresses(self.cleaned_data.get(name, "")) for name in RECIPIENT_FIELDS):
+        if not any(map(parse_addresses, typed.values())):
             self.add_error("to", _("Nobody to send to yet. Add at least one address."))
         return not self.errors
 

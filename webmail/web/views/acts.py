@@ -70,7 +70,10 @@ def check_now(request: UserRequest) -> HttpResponse:
         services.request_sync(account)
     flash.add(
         request,
-        flash.Toast(ngettext("Checking for new mail", "Checking %(count)d accounts for new mail", len(running)) % {"count": len(running)}),
+        flash.Toast(
+            ngettext("Checking for new mail", "Checking %(count)d accounts for new mail", len(running))
+            % {"count": len(running)}
+        ),
     )
     if request.htmx:
         return render(request, "parts/_toasts.html", {"oob": True})

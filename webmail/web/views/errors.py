@@ -10,14 +10,20 @@ from django.utils.translation import gettext as _
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400."""
     return _page(
-        request, 400, _("This request cannot be read"), _("Nothing was changed. Go back, reload the page and try again.")
+        request,
+        400,
+        _("This request cannot be read"),
+        _("Nothing was changed. Go back, reload the page and try again."),
     )
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """403."""
     return _page(
-        request, 403, _("You may not do this"), _("Nothing was changed. If you think you should, ask your administrator.")
+        request,
+        403,
+        _("You may not do this"),
+        _("Nothing was changed. If you think you should, ask your administrator."),
     )
 
 
@@ -37,7 +43,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
         request,
         500,
         _("This page could not be made"),
-        _("Your mail is safe: it is stored before it is shown. Try again in a moment; the fault has been written to the log."),
+        _(
+            "Your mail is safe: it is stored before it is shown. Try again in a moment; the fault has been written to the log."
+        ),
     )
 
 

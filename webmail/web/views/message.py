@@ -187,7 +187,9 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
-def _charset(name: str | None, allowed: Collection[str] = ("iso-8859-1", "iso-8859-15", "windows-1252", "koi8-r")) -> str:
+def _charset(
+    name: str | None, allowed: Collection[str] = ("iso-8859-1", "iso-8859-15", "windows-1252", "koi8-r")
+) -> str:
     return name if name in allowed else "iso-8859-1"
 
 

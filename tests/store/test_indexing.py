@@ -1,0 +1,94 @@
+"""Parsing fetched bytes: what is found, and messages that make the parser fail or the process die."""
+
+import pytest
+
+from tests.factories import make_account, make_email, make_mailbox, make_user
+from webmail.store import blobs, consistency, emails, indexing
+from webmail.store.models import Email, SearchDocument
+
+pytestmark = pytest.mark.django_db
+
+RAW = b"From: ben@example.net\r\nSubject: Hi\r\n\r\nThe harbour plan %d.\r\n"
+
+
+@pytest.fixture
+def account():
+    return make_account(make_user())
+
+
+def stored(account, count: int) -> list[Email]:
+    mailbox = make_mailbox(account, role="inbox")
+    found = [make_email(mailbox) for _ in range(count)]
+    rows = blobs.put_blobs([RAW % number for number in range(count)])
+    emails.attach_blobs(account.pk, [(email.pk, blob.pk) for email, blob in zip(found, rows, strict=True)])
+    return found
+
+
+def fails_at(monkeypatch, marker: bytes, error: BaseException) -> list[bytes]:
+    seen: list[bytes] = []
+    original = indexing.parse_message
+
+    def parse(raw: bytes):
+        seen.append(raw)
+        if marker in raw:
+            raise error
+        return original(raw)
+
+    monkeypatch.setattr(indexing, "parse_message", parse)
+    return seen
+
+
+@pytest.mark.req("R42")
+def test_preview_and_search_text_are_stored(account):
+    stored(account, 3)
+
+    indexing.index_account(account.pk)
+
+    assert set(Email.objects.values_list("preview", flat=True)) == {f"The harbour plan {n}." for n in range(3)}
+    assert SearchDocument.objects.filter(body__contains="harbour").count() == 3
+    assert consistency.check_account(account.pk) == []
+
+
+@pytest.mark.req("R42")
+def test_message_that_raises_is_given_up_after_three_tries_and_stops_no_other(account, monkeypatch):
+    stored(account, 3)
+    seen = fails_at(monkeypatch, b"plan 1", RuntimeError("broken"))
+
+    indexing.index_account(account.pk)
+
+    bad = Email.objects.get(body_error=indexing.UNREADABLE)
+    assert bad.is_indexed
+    assert Email.objects.filter(is_indexed=True, body_error="").count() == 2
+    assert sum(b"plan 1" in raw for raw in seen) == indexing.MAX_TRIES
+
+
+@pytest.mark.req("R42")
+def test_message_that_kills_the_process_is_isolated(account, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    stored(account, 3)
+    seen = fails_at(monkeypatch, b"plan 1", Killed())
+    deaths = 0
+    while True:
+        try:
+            indexing.index_account(account.pk)
+            break
+        except Killed:
+            deaths += 1
+
+    assert deaths == indexing.MAX_TRIES
+    assert Email.objects.filter(is_indexed=True).count() == 3
+    assert Email.objects.filter(body_error=indexing.UNREADABLE).count() == 1
+    assert len(seen) < 12
+
+
+def test_lost_bytes_are_told(account):
+    stored(account, 1)
+    blob = Email.objects.get().blob
+    blob.pack = "f" * 32
+    blob.save()
+
+    indexing.index_account(account.pk)
+
+    assert Email.objects.get().body_error == indexing.DAMAGED

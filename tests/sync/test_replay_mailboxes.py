@@ -1,0 +1,222 @@
+"""Mailboxes that users made, renamed and deleted, told to the server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from accounts.models import MailAccount
+from tests.factories import make_mailbox
+from tests.fakes.imap import FakeImapServer
+from tests.sync.replay_rows import make_fake_account, make_remote, on_server, places, put, replay_due, shown_in
+from webmail.demo.imap_session import ImapConfig
+from webmail.journal.actions.mailboxes import create_mailbox, delete_mailbox, rename_mailbox
+from webmail.journal.actions.move import move_emails
+from webmail.journal.models import Action
+from webmail.protocols.errors import ConnectionLost
+from webmail.store import consistency
+from webmail.store.models import Email, Mailbox
+from webmail.sync.connections import close_kept_sessions
+from webmail.sync.replay import replay_account
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def server() -> Iterator[FakeImapServer]:
+    with FakeImapServer() as running:
+        yield running
+        close_kept_sessions()
+
+
+@pytest.fixture
+def account(server: FakeImapServer) -> Iterator[MailAccount]:
+    made = make_fake_account(server)
+    make_remote(made, "INBOX")
+    yield made
+    assert consistency.check_account(made.pk) == []
+
+
+def names(server: FakeImapServer) -> set[str]:
+    with server.store.lock:
+        return set(server.store.user(server.user).mailboxes) - {"INBOX", "Drafts", "Sent", "Archive", "Junk", "Trash"}
+
+
+def fresh(mailbox: Mailbox) -> Mailbox:
+    return Mailbox.objects.get(pk=mailbox.pk)
+
+
+def statuses() -> list[str]:
+    return list(Action.objects.order_by("id").values_list("status", flat=True))
+
+
+@pytest.mark.req("R82")
+def test_mailbox_and_child_are_made_and_subscribed(server, account):
+    parent = create_mailbox(account.user, account.pk, name="Ärzte & Co")
+    child = create_mailbox(account.user, account.pk, name="2026", parent=parent)
+
+    assert replay_account(account.pk) == 2
+
+    assert names(server) == {"Ärzte & Co", "Ärzte & Co/2026"}
+    assert fresh(parent).remote_name == "&AMQ-rzte &- Co"
+    assert fresh(child).remote_name == "&AMQ-rzte &- Co/2026"
+    assert server.store.mailbox(server.user, "Ärzte & Co/2026").is_subscribed
+
+
+@pytest.mark.parametrize("code", ["ALREADYEXISTS", ""])
+@pytest.mark.req("Y71")
+def test_mailbox_that_is_there_already_is_taken(server, account, code):
+    box = create_mailbox(account.user, account.pk, name="Work")
+    server.store.create_mailbox(server.user, "Work")
+    server.faults.refuse("CREATE", code=code, text="it exists")
+    assert replay_account(account.pk) == 1
+    assert fresh(box).remote_name == "Work"
+    assert statuses() == ["done"]
+
+
+@pytest.mark.parametrize("command", ["CREATE", "RENAME", "DELETE"])
+@pytest.mark.req("Y71")
+def test_act_on_a_mailbox_whose_answer_was_lost_is_done_once(server, account, command):
+    if command != "CREATE":
+        server.store.create_mailbox(server.user, "Work")
+        box = make_remote(account, "Work")
+    if command == "CREATE":
+        create_mailbox(account.user, account.pk, name="Job")
+    elif command == "RENAME":
+        rename_mailbox(account.user, box, name="Job", parent=None)
+    else:
+        delete_mailbox(account.user, box, remove_emails=False)
+    server.faults.cut_answer(command)
+    with pytest.raises(ConnectionLost):
+        replay_account(account.pk)
+    assert replay_due(account) == 1
+    assert names(server) == (set() if command == "DELETE" else {"Job"})
+    assert statuses() == ["done"]
+    assert set(Mailbox.objects.values_list("remote_name", flat=True)) == {"INBOX"} | names(server)
+
+
+@pytest.mark.req("R83")
+def test_mailbox_that_may_not_be_made_goes_with_what_was_put_into_it(server, account):
+    inbox = Mailbox.objects.get(account=account)
+    (email,) = put(server, inbox)
+    box = create_mailbox(account.user, account.pk, name="Work")
+    create_mailbox(account.user, account.pk, name="Below", parent=box)
+    move_emails(None, [email], target=box)
+    server.faults.refuse("CREATE", code="NOPERM", text="not yours", times=None)
+
+    assert replay_account(account.pk) == 3
+
+    assert statuses() == ["failed", "failed", "failed"]
+    told = list(Action.objects.order_by("id").values_list("error", flat=True))
+    assert told == [
+        "The server refuses. The server said: “not yours”",
+        "Work is not on the server.",
+        "The mailbox it should go to is not on the server.",
+    ]
+    assert list(Mailbox.objects.all()) == [inbox]
+    assert shown_in(email) == {"INBOX"}
+    assert list(on_server(server, "INBOX")) == [1]
+
+
+@pytest.mark.req("R82")
+def test_mail_can_be_moved_into_a_mailbox_that_is_still_to_be_made(server, account):
+    (email,) = put(server, Mailbox.objects.get(account=account))
+    box = create_mailbox(account.user, account.pk, name="Work")
+    move_emails(None, [email], target=box)
+    assert replay_account(account.pk) == 2
+    assert list(on_server(server, "Work")) == [1]
+    assert places(email) == [("Work", 1, False)]
+
+
+@pytest.mark.req("Y25")
+def test_rename_takes_children_along_and_keeps_ids(server, account):
+    for name in ("Work", "Work/A", "Work/A/B", "work2"):
+        server.store.create_mailbox(server.user, name)
+    work = make_remote(account, "Work")
+    child = make_mailbox(account, "A", parent=work, remote_name="Work/A")
+    grandchild = make_mailbox(account, "B", parent=child, remote_name="Work/A/B")
+    rename_mailbox(account.user, work, name="Jobs", parent=None)
+
+    assert replay_account(account.pk) == 1
+
+    assert names(server) == {"Jobs", "Jobs/A", "Jobs/A/B", "work2"}
+    assert [fresh(box).remote_name for box in (work, child, grandchild)] == ["Jobs", "Jobs/A", "Jobs/A/B"]
+
+
+@pytest.mark.req("Y66")
+def test_renames_in_a_row_and_above_each_other_arrive(server, account):
+    for name in ("P", "P/c", "Other"):
+        server.store.create_mailbox(server.user, name)
+    parent, other = make_remote(account, "P"), make_remote(account, "Other")
+    child = make_mailbox(account, "c", parent=parent, remote_name="P/c")
+    rename_mailbox(account.user, child, name="d", parent=parent)
+    rename_mailbox(account.user, parent, name="Q", parent=None)
+    rename_mailbox(account.user, parent, name="R", parent=other)
+    rename_mailbox(account.user, fresh(child), name="e", parent=fresh(parent))
+
+    assert replay_account(account.pk) == 4
+
+    assert set(statuses()) == {"done"}
+    assert names(server) == {"Other", "Other/R", "Other/R/e"}
+    assert fresh(child).remote_name == "Other/R/e"
+
+
+@pytest.mark.req("R83")
+def test_refused_rename_is_taken_back(server, account):
+    server.store.create_mailbox(server.user, "Work")
+    work = make_remote(account, "Work")
+    server.faults.refuse("RENAME", code="NOPERM", text="not yours")
+    rename_mailbox(account.user, work, name="Jobs", parent=None)
+    replay_account(account.pk)
+    assert statuses() == ["failed"]
+    assert fresh(work).name == "Work"
+    assert fresh(work).remote_name == "Work"
+
+
+@pytest.mark.req("R83")
+def test_refused_rename_whose_old_name_is_taken_still_ends(server, account):
+    server.store.create_mailbox(server.user, "Work")
+    work = make_remote(account, "Work")
+    server.faults.refuse("RENAME", code="NOPERM", text="not yours")
+    rename_mailbox(account.user, work, name="Jobs", parent=None)
+    make_mailbox(account, "Work", remote_name="")
+    replay_account(account.pk)
+    assert statuses() == ["failed"]
+    assert fresh(work).name == "Jobs"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.req("R82")
+def test_deleted_mailbox_goes_on_the_server_too(server, account, is_there):
+    server.store.create_mailbox(server.user, "Work")
+    work = make_remote(account, "Work")
+    put(server, work)
+    delete_mailbox(account.user, work, remove_emails=True)
+    if not is_there:
+        server.store.delete_mailbox(server.user, "Work")
+    assert replay_account(account.pk) == 1
+    assert names(server) == set()
+    assert statuses() == ["done"]
+    assert Email.objects.count() == 0
+
+
+@pytest.mark.req("R83")
+def test_refused_deletion_is_told(server, account):
+    server.store.create_mailbox(server.user, "Work")
+    delete_mailbox(account.user, make_remote(account, "Work"), remove_emails=False)
+    server.faults.refuse("DELETE", code="NOPERM", text="not yours")
+    replay_account(account.pk)
+    assert statuses() == ["failed"]
+    assert names(server) == {"Work"}
+
+
+def test_name_with_the_servers_delimiter_is_refused_in_words():
+    with FakeImapServer(config=ImapConfig(delimiter=".")) as server:
+        account = make_fake_account(server)
+        make_mailbox(account, "INBOX", role="inbox", delimiter=".")
+        create_mailbox(account.user, account.pk, name="a.b")
+        create_mailbox(account.user, account.pk, name="c")
+        replay_account(account.pk)
+        close_kept_sessions()
+        assert names(server) == {"c"}
+    assert statuses() == ["failed", "done"]
+    assert Action.objects.order_by("id")[0].error == "On this server a name cannot hold “.”."

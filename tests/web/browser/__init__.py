@@ -1,0 +1,1 @@
+"""Pages in Chromium, served by the real ASGI application."""

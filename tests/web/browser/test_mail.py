@@ -1,0 +1,250 @@
+"""The mail page with scripts: rows open in place, acts renew the list, focus and place are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from accounts.models import User
+from tests.factories import make_account, make_email_from_bytes, make_mailbox, make_user
+from tests.web.browser.conftest import Faults
+from webmail.journal.actions.keywords import set_keywords
+from webmail.store.models import Email, Mailbox
+
+pytestmark = pytest.mark.browser
+
+TEXT = "From: {name} <{name}@example.net>\r\nTo: box@example.org\r\nSubject: {subject}\r\nMessage-ID: <{subject}@example.net>\r\n\r\n{body}\r\n"
+
+
+def deliver(mailbox: Mailbox, subject: str, *, body: str = "Hello.", name: str = "ben", **fields: Any) -> Email:
+    raw = TEXT.format(subject=subject, body=body, name=name).encode()
+    return make_email_from_bytes(mailbox, raw, **fields)
+
+
+@pytest.fixture
+def alice(transactional_db: None) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def inbox(alice: User) -> Mailbox:
+    account = make_account(alice)
+    make_mailbox(account, "Archive", role="archive")
+    make_mailbox(account, "Trash", role="trash")
+    make_mailbox(account, "Junk", role="junk")
+    inbox = make_mailbox(account, "Inbox", role="inbox")
+    for subject in ("one", "two", "three", "four"):
+        deliver(inbox, subject)
+    return inbox
+
+
+@pytest.fixture
+def page(inbox: Mailbox, alice: User, open_context: Any) -> Page:
+    page: Page = open_context(alice)
+    page.goto("/mail/inbox")
+    return page
+
+
+def row(page: Page, subject: str) -> Any:
+    return page.locator("#rows > .row", has=page.locator(f".row__subject:text-is('{subject}')"))
+
+
+def focused_subject(page: Page) -> str:
+    return str(
+        page.evaluate("document.activeElement.closest('.row')?.querySelector('.row__subject').textContent ?? ''")
+    )
+
+
+def test_a_row_opens_beside_the_list_and_has_its_own_address(page: Page, faults: Faults) -> None:
+    row(page, "two").locator(".row__link").click()
+    expect(page.locator("#thread-subject")).to_have_text("two")
+    expect(row(page, "two")).to_have_attribute("aria-current", "true")
+    assert "?t=t" in page.url
+    page.reload()
+    expect(page.locator("#thread-subject")).to_have_text("two")
+    page.go_back()
+    expect(page.locator("#thread-subject")).to_have_count(0)
+    page.go_forward()
+    expect(page.locator("#thread-subject")).to_have_text("two")
+    assert faults == []
+
+
+def test_opening_a_row_marks_it_as_read_everywhere(page: Page) -> None:
+    expect(page.locator("#nav-inbox .nav__count")).to_have_text("4")
+    row(page, "four").locator(".row__link").click()
+    expect(page.locator("#nav-inbox .nav__count")).to_have_text("3")
+    expect(row(page, "four")).not_to_have_class("row--unread")
+    assert not Email.objects.get(subject="four").is_unread
+
+
+def test_a_key_archives_the_focused_row_and_focus_goes_to_the_next(page: Page, faults: Faults) -> None:
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert focused_subject(page) == "three"
+    page.keyboard.press("e")
+    expect(row(page, "three")).to_have_count(0)
+    expect(page.locator(".toast__text")).to_have_text("Archived")
+    assert focused_subject(page) == "two"
+    page.keyboard.press("z")
+    expect(row(page, "three")).to_have_count(1)
+    expect(page.locator(".toast__text")).to_have_text("Undone")
+    assert focused_subject(page) == "two"
+    assert faults == []
+
+
+def test_archiving_what_is_open_closes_it_and_leaves_the_address_of_the_list(page: Page) -> None:
+    row(page, "two").locator(".row__link").click()
+    expect(page.locator("#thread-subject")).to_have_text("two")
+    page.keyboard.press("e")
+    expect(row(page, "two")).to_have_count(0)
+    expect(page.locator(".thread")).to_have_count(0)
+    page.wait_for_url("**/mail/inbox")
+    assert focused_subject(page) == "one"
+
+
+def test_several_rows_are_selected_and_acted_upon_together(page: Page) -> None:
+    for _ in range(2):
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+    expect(page.locator(".list__count")).to_have_text("2 selected")
+    page.locator(".list__bar [data-verb=read]").click()
+    expect(page.locator(".toast__text")).to_have_text("2 conversations marked as read")
+    expect(page.locator(".row--unread")).to_have_count(2)
+    expect(page.locator(".row__check:checked")).to_have_count(2)
+
+
+def test_shift_selects_a_range_and_the_head_selects_all(page: Page) -> None:
+    row(page, "four").locator(".row__check").check()
+    row(page, "two").locator(".row__check").click(modifiers=["Shift"])
+    expect(page.locator(".row__check:checked")).to_have_count(3)
+    page.locator("[data-behaviour~=select-all]").check()
+    expect(page.locator(".list__count")).to_have_text("4 selected")
+
+
+def test_the_star_is_set_in_place_and_the_open_bar_shows_it(page: Page) -> None:
+    row(page, "two").locator(".row__link").click()
+    expect(page.locator("#thread-subject")).to_have_text("two")
+    page.keyboard.press("s")
+    expect(page.locator("#reading-bar [data-verb=unstar]")).to_have_count(1)
+    expect(row(page, "two")).to_have_class("row row--starred")
+    expect(page.locator("#thread-subject")).to_have_text("two")
+
+
+def test_older_rows_come_when_the_reader_nears_the_end(inbox: Mailbox, page: Page, faults: Faults) -> None:
+    for number in range(70):
+        deliver(inbox, f"more{number}")
+    page.reload()
+    expect(page.locator("#rows > .row")).to_have_count(50)
+    page.locator("#list-scroll").evaluate("pane => { pane.scrollTop = pane.scrollHeight; }")
+    expect(page.locator("#rows > .row")).to_have_count(74)
+    ids = page.locator("#rows > .row").evaluate_all("rows => rows.map(row => row.id)")
+    assert len(set(ids)) == 74
+    # An act keeps the length, the place and what was loaded.
+    top = page.locator("#list-scroll").evaluate("pane => pane.scrollTop")
+    row(page, "one").locator(".row__link").focus()
+    page.keyboard.press("e")
+    expect(row(page, "one")).to_have_count(0)
+    expect(page.locator("#rows > .row")).to_have_count(73)
+    assert page.locator("#list-scroll").evaluate("pane => pane.scrollTop") > top - 200
+    assert faults == []
+
+
+@pytest.mark.live
+def test_what_changes_elsewhere_appears_without_moving_focus_or_selection(
+    redis_server: Any, alice: User, inbox: Mailbox, page: Page, faults: Faults
+) -> None:
+    page.reload()
+    with page.expect_response("**/events"):
+        page.reload()
+    row(page, "two").locator(".row__check").check()
+    row(page, "one").locator(".row__link").focus()
+    page.wait_for_timeout(300)
+    deliver(inbox, "new")
+    set_keywords(alice, [Email.objects.get(subject="three")], add=["$flagged"])
+    expect(row(page, "new")).to_have_count(1)
+    expect(row(page, "three")).to_have_class("row row--unread row--starred")
+    expect(page.locator("#nav-inbox .nav__count")).to_have_text("5")
+    expect(page).to_have_title("(5) Inbox – Pillarbox")
+    assert focused_subject(page) == "one"
+    expect(row(page, "two").locator(".row__check")).to_be_checked()
+    assert faults == []
+
+
+def test_deleting_for_good_asks_in_a_dialog(alice: User, inbox: Mailbox, page: Page) -> None:
+    trash = Mailbox.objects.get(role="trash")
+    deliver(trash, "old")
+    page.goto(f"/mail/a/{trash.account.public_id}/m/{trash.public_id}")
+    page.keyboard.press("j")
+    page.keyboard.press("#")
+    expect(page.locator("#dialog h2")).to_have_text("Delete this for good?")
+    page.locator("#dialog [data-close-dialog]").click()
+    expect(row(page, "old")).to_have_count(1)
+    page.keyboard.press("#")
+    page.locator("#dialog button[type=submit]").click()
+    expect(row(page, "old")).to_have_count(0)
+
+
+@pytest.mark.req("R1")
+@pytest.mark.req("R2")
+def test_no_script_of_a_mail_runs_and_its_document_is_opaque(inbox: Mailbox, page: Page, faults: Faults) -> None:
+    html = (
+        "<p id=a>Hello</p><script>top.hacked = 1</script><img src=x onerror='top.hacked = 1'>"
+        "<svg onload='top.hacked=1'></svg><a href='javascript:top.hacked=1'>x</a><iframe srcdoc='<script>top.hacked=1</script>'></iframe>"
+    )
+    raw = f"From: eve@example.net\r\nSubject: evil\r\nContent-Type: text/html\r\n\r\n{html}\r\n".encode()
+    make_email_from_bytes(inbox, raw)
+    page.reload()
+    row(page, "evil").locator(".row__link").click()
+    frame = page.frame_locator(".message__frame")
+    expect(frame.locator("p")).to_have_text("Hello")
+    assert page.evaluate("window.hacked") is None
+    assert page.evaluate("document.querySelector('.message__frame').contentDocument") is None
+    body_address = page.locator(".message__frame").get_attribute("src")
+    page.goto(str(body_address))
+    assert page.evaluate("self.origin") == "null"
+
+
+@pytest.mark.req("R17")
+def test_pictures_inside_a_mail_are_drawn_and_nothing_else_is_fetched(
+    inbox: Mailbox, page: Page, faults: Faults
+) -> None:
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    raw = (
+        "From: ben@example.net\r\nSubject: picture\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=b\r\n\r\n"
+        '--b\r\nContent-Type: text/html\r\n\r\n<p>Look</p><img src="cid:pic"><img src="https://tracker.test/x.png">\r\n'
+        f"--b\r\nContent-Type: image/png\r\nContent-ID: <pic>\r\nContent-Transfer-Encoding: base64\r\n\r\n{pixel}\r\n--b--\r\n"
+    ).encode()
+    make_email_from_bytes(inbox, raw)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    row(page, "picture").locator(".row__link").click()
+    picture = page.frame_locator(".message__frame").locator("img").first
+    expect(picture).to_be_visible()
+    page.wait_for_function("document.querySelector('.message__frame')")
+    handle = page.locator(".message__frame").element_handle()
+    assert handle is not None
+    frame = handle.content_frame()
+    assert frame is not None
+    frame.wait_for_function("document.images[0].naturalWidth === 1")
+    assert all(address.startswith(page.url[: page.url.index("/mail")]) for address in asked)
+    expect(page.locator(".message__content .notice")).to_contain_text("1 picture or tracker")
+    assert faults == []
+
+
+def test_a_phone_shows_one_pane_and_never_scrolls_sideways(alice: User, inbox: Mailbox, open_context: Any) -> None:
+    deliver(inbox, "wide" + "x" * 200, body="y" * 3_000)
+    page: Page = open_context(alice, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.goto("/mail/inbox")
+    expect(page.locator("#reading")).to_be_hidden()
+    page.locator("#rows > .row").first.locator(".row__link").tap()
+    expect(page.locator("#thread-subject")).to_be_visible()
+    expect(page.locator("#list")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator(".thread__back").tap()
+    expect(page.locator("#list")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator(".bottombar [popovertarget=sidebar]").tap()
+    expect(page.locator("#sidebar")).to_be_visible()

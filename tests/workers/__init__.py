@@ -1,0 +1,1 @@
+"""Tests of the processes: tasks, sweep, watch, the command line and `up`."""

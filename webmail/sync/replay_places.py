@@ -1,0 +1,193 @@
+"""Where the Emails of an Action lie on the server. What the rows do not know is looked for by identity (sync Y70, Y74).
+
+A place is not known when a server without COPYUID has moved an Email and no pass has come by since. It must not change anything
+on the server, nor in the rows but for places it found.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from webmail import dispatch
+from webmail.journal import entries
+from webmail.journal.models import Action, ActionEmail
+from webmail.mime.headers import parse_list_headers
+from webmail.protocols.errors import PermanentlyRefused
+from webmail.protocols.imap.session import ImapSession
+from webmail.protocols.imap.types import ListData
+from webmail.store import emails
+from webmail.store.ingest import NewEmail, Place, fingerprint_of
+from webmail.store.models import Email, Mailbox, Placement
+from webmail.sync.errors import SyncError
+from webmail.sync.imap import raw_name_of
+
+GIVE_UP_LOCATING = 6  # tries after which old UIDs in a mailbox that was made anew are nobody's task any more
+MAX_LOOKED_AT = 2_000  # messages of a mailbox, newest first, that one search for a place reads
+
+Pair = tuple[int, int]  # email id, mailbox id
+Key = TypeVar("Key")
+
+
+class NotLocated(SyncError):
+    """The UIDs known of a mailbox mean nothing any more: the next pass gives new ones."""
+
+
+@dataclass
+class Lying:
+    """The placements of an Action's Emails in one mailbox."""
+
+    mailbox: Mailbox
+    placements: list[Placement] = field(default_factory=list)
+
+
+def lying_in_all(session: ImapSession, action: Action, *, but: Mailbox | None = None) -> list[Lying]:
+    """All places of the Action's Emails, by mailbox; those in `but` do not count. What is not found is gone."""
+
+    def read() -> list[Placement]:
+        rows = Placement.objects.filter(email__action_rows__action=action, uid__isnull=False, is_deleted=False)
+        rows = rows.exclude(mailbox=but) if but is not None else rows
+        return list(rows.select_related("mailbox", "email").distinct())
+
+    found = read()
+    placed = {row.email_id for row in found}
+    ids = {pk for pk in action.emails.values_list("email_id", flat=True) if pk not in placed}
+    if ids and _locate(session, {pair for pair in _may_lie_in(ids) if but is None or pair[1] != but.pk}):
+        found = read()
+    return _by_mailbox(found)
+
+
+def lying_in_sources(session: ImapSession, action: Action) -> list[Lying]:
+    """The places the Action takes its Emails out of, by mailbox; without the mailboxes an earlier try has finished."""
+    wanted = source_pairs(action)
+
+    def read() -> list[Placement]:
+        rows = Placement.objects.filter(
+            email__action_rows__action=action,
+            mailbox_id__in={mailbox_id for _, mailbox_id in wanted},
+            uid__isnull=False,
+        ).select_related("mailbox", "email")
+        return [row for row in rows.distinct() if (row.email_id, row.mailbox_id) in wanted]
+
+    found = read()
+    unplaced = wanted - {(row.email_id or 0, row.mailbox_id) for row in found}
+    if unplaced and _locate(session, unplaced):
+        found = read()
+    return _by_mailbox(found)
+
+
+def source_pairs(action: Action, *, are_settled: bool = False) -> set[Pair]:
+    """Which Email leaves which mailbox; either what is still to be done, or what is finished."""
+    settled = {int(key) for key, step in action.progress.items() if step.get("is_settled")}
+    rows = action.emails.filter(source__isnull=False).values_list("email_id", "source_id")
+    return {(email_id, source_id) for email_id, source_id in rows if (source_id in settled) is are_settled}
+
+
+def select(session: ImapSession, action: Action, lying: Lying) -> dict[int, Placement]:
+    """Open the mailbox; the placements by UID, those whose UIDs still mean what they meant (UIDVALIDITY unchanged).
+
+    Raises `NotLocated` when they do not.
+    """
+    selected = session.select(raw_name_of(lying.mailbox))
+    valid = {
+        placement.uid: placement
+        for placement in lying.placements
+        if placement.uid is not None and placement.uidvalidity == selected.uidvalidity
+    }
+    if len(valid) < len(lying.placements) and action.attempts < GIVE_UP_LOCATING:
+        dispatch.wake("sync.mailbox", lying.mailbox.pk)
+        raise NotLocated(f"{lying.mailbox.name} was made anew on the server")
+    return valid
+
+
+def still_there(session: ImapSession, action: Action, by_uid: Mapping[int, Placement]) -> list[int]:
+    """The UIDs to act on in the selected mailbox. After a try that was cut, those that are gone are done already."""
+    if action.attempts <= 1:
+        return list(by_uid)
+    present = set(session.search_uids())
+    return [uid for uid in by_uid if uid in present]
+
+
+def save_step(action: Action, mailbox: Mailbox, **values: Any) -> None:
+    """Remember how far the Action has come with one source."""
+    key = str(mailbox.pk)
+    entries.save_progress(action, {**action.progress, key: {**action.progress.get(key, {}), **values}})
+
+
+def find_by_identity(
+    session: ImapSession, uids: Sequence[int], wanted: Mapping[Key, Email | None]
+) -> dict[Key, ListData]:
+    """Which of these messages of the selected mailbox are the wanted ones, by fingerprint or Message-ID. None twice."""
+    waiting: dict[object, list[ListData]] = defaultdict(list)
+    for row in session.fetch_list_data(uids) if uids else ():
+        if not row.is_deleted:
+            for mark in _marks_of_row(row):
+                waiting[mark].append(row)
+    found: dict[Key, ListData] = {}
+    taken: set[int] = set()
+    for key, email in wanted.items():
+        marks = (email.fingerprint, email.message_id) if email is not None else ()
+        row_found = next((row for mark in marks if mark for row in waiting[mark] if row.uid not in taken), None)
+        if row_found is not None:
+            found[key] = row_found
+            taken.add(row_found.uid)
+    return found
+
+
+def _marks_of_row(row: ListData) -> tuple[object, object]:
+    headers = parse_list_headers(row.header)
+    return fingerprint_of(NewEmail(headers, row.internal_date, row.size_bytes, Place(0))), headers.message_id
+
+
+def _by_mailbox(placements: Iterable[Placement]) -> list[Lying]:
+    found: dict[int, Lying] = {}
+    for placement in placements:
+        found.setdefault(placement.mailbox_id, Lying(placement.mailbox)).placements.append(placement)
+    return list(found.values())
+
+
+def _may_lie_in(email_ids: Collection[int]) -> set[Pair]:
+    """Where Emails are shown, and where acts that are still to come will take them out of."""
+    pairs = {(pk, box) for pk, boxes in emails.memberships(email_ids).items() for box in boxes}
+    leaving = ActionEmail.objects.filter(
+        action__status__in=Action.OPEN, email_id__in=email_ids, source__isnull=False
+    ).values_list("email_id", "source_id")
+    return pairs | set(leaving)
+
+
+def _locate(session: ImapSession, unplaced: Collection[Pair]) -> bool:
+    """Look for Emails in mailboxes among the messages the rows do not know, and write the places found. Were there any?"""
+    by_box: dict[int, list[int]] = defaultdict(list)
+    for email_id, mailbox_id in unplaced:
+        by_box[mailbox_id].append(email_id)
+    boxes = Mailbox.objects.filter(pk__in=by_box, source=Mailbox.Source.REMOTE, is_selectable=True)
+    found = [_locate_in(session, box, by_box[box.pk]) for box in boxes.exclude(remote_name="")]
+    return any(found)
+
+
+def _locate_in(session: ImapSession, mailbox: Mailbox, email_ids: Sequence[int]) -> bool:
+    try:
+        uidvalidity = session.select(raw_name_of(mailbox), read_only=True).uidvalidity
+    except PermanentlyRefused:
+        return False  # the mailbox itself is gone
+    rows = Placement.objects.filter(mailbox=mailbox, uidvalidity=uidvalidity, uid__isnull=False)
+    known = set(rows.values_list("uid", flat=True))
+    fresh = [uid for uid in session.search_uids() if uid not in known][-MAX_LOOKED_AT:]
+    found = find_by_identity(session, fresh, Email.objects.in_bulk(email_ids))
+    Placement.objects.bulk_create(
+        (
+            Placement(
+                mailbox=mailbox,
+                email_id=email_id,
+                uidvalidity=uidvalidity,
+                uid=row.uid,
+                modseq=row.modseq,
+                keywords=" ".join(sorted(row.keywords)),
+            )
+            for email_id, row in found.items()
+        ),
+        ignore_conflicts=True,  # a pass was quicker
+    )
+    return bool(found)
