@@ -217,7 +217,7 @@ def test_mail_deleted_here_but_left_there_does_not_come_back(pop3_server, connec
 @pytest.mark.req("R85")
 def test_locked_mailbox_is_tried_later_without_asking_for_a_password(pop3_server, connect):
     account = connect(pop3_server)
-    pop3_server.faults.in_use()
+    pop3_server.faults.refuse("AUTH", b"-ERR [IN-USE] Do you have another POP session running?")
 
     sync(account)
 

@@ -27,7 +27,7 @@ from accounts.credentials import CredentialError, NoCredentialKey
 from accounts.models import AccountState, MailAccount
 from webmail import dispatch
 from webmail.journal import entries
-from webmail.protocols.errors import AuthenticationRefused, ConnectionFailed, ProtocolError
+from webmail.protocols.errors import AuthenticationRefused, ConnectionFailed, ConnectionLost, ProtocolError
 from webmail.store import changes, leases
 from webmail.store.errors import LeaseLost, StorageFull
 from webmail.store.mailboxes import ROLE_ORDER
@@ -188,10 +188,7 @@ def _imap_pass(account: MailAccount, lease: leases.HeldLease) -> _Outcome:
     began_at = timezone.now()
     deadline = time.monotonic() + PASS_S
     outcome = _Outcome()
-    with account_session(account) as session:
-        if session.selected is not None:
-            session.noop()  # what STATUS says of a selected mailbox is only as new as its last look (Y18)
-        discovery = discover.discover_mailboxes(session, account.pk, lease)
+    discovery = _discover(account, lease)
     outcome.is_complete = discovery.is_complete
     _visit_mailboxes(account, _in_order(discovery.found), lease, outcome, deadline)
     if not outcome.has_more:
@@ -199,6 +196,22 @@ def _imap_pass(account: MailAccount, lease: leases.HeldLease) -> _Outcome:
     if outcome.is_complete:
         _destroy_orphans(account.pk, lease, before=began_at)
     return outcome
+
+
+def _discover(account: MailAccount, lease: leases.HeldLease) -> discover.Discovery:
+    """LIST. A kept connection that the server has closed meanwhile is no failure: then a new one is asked."""
+    is_kept = False
+    try:
+        with account_session(account) as session:
+            is_kept = session.selected is not None
+            if is_kept:
+                session.noop()  # what STATUS says of a selected mailbox is only as new as its last look (Y18)
+            return discover.discover_mailboxes(session, account.pk, lease)
+    except ConnectionLost:
+        if not is_kept:
+            raise
+    with account_session(account) as session:
+        return discover.discover_mailboxes(session, account.pk, lease)
 
 
 def _in_order(found: Sequence[Found]) -> list[Found]:
