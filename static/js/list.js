@@ -116,6 +116,7 @@ function keepFocus() {
   }
 }
 
+document.addEventListener("htmx:afterSwap", keepFocus);
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "reading") {
     const unread = document.querySelector("#reading .message--unread .message__line") ?? document.getElementById("thread-subject");

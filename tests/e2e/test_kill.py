@@ -83,7 +83,7 @@ def test_killing_the_worker_during_sends_loses_and_doubles_nothing(
         sink.delay("DOT", 0.15, times=None)
         email = connect(site, dovecot, mail_user, outgoing=f"smtp://127.0.0.1:{sink.port}")
         token = site.token(email)
-        account = site.api("GET", "/accounts", token=token)["items"][0]["id"]
+        account = site.api("GET", "/accounts", token=token)["accounts"][0]["id"]
         acknowledged = []
         for number in range(SENDS):
             subject = f"token-{uuid.uuid4().hex}"
@@ -91,7 +91,7 @@ def test_killing_the_worker_during_sends_loses_and_doubles_nothing(
                 "POST",
                 f"/accounts/{account}/submissions",
                 token=token,
-                body={"to": "bob@example.org", "subject": subject, "text": "Hello."},
+                body={"message": {"to": "bob@example.org", "subject": subject, "text": "Hello."}},
                 **{"Idempotency-Key": subject},
             )
             acknowledged.append(subject)
@@ -128,14 +128,14 @@ def test_while_redis_is_away_pages_read_and_a_send_leaves_after_its_return(
     with RecordingSmtpSink() as sink:
         email = connect(site, dovecot, mail_user, outgoing=f"smtp://127.0.0.1:{sink.port}")
         token = site.token(email)
-        account = site.api("GET", "/accounts", token=token)["items"][0]["id"]
+        account = site.api("GET", "/accounts", token=token)["accounts"][0]["id"]
         doorbell.stop()
         try:
             begin = time.monotonic()
-            assert site.api("GET", f"/accounts/{account}/mailboxes", token=token)["items"] is not None
+            assert site.api("GET", f"/accounts/{account}/mailboxes", token=token)["mailboxes"] is not None
             with urllib.request.urlopen(f"{site.url}/accounts/login/", timeout=10) as answer:
                 assert answer.status == 200
-            body = {"to": "bob@example.org", "subject": "while-away", "text": "Hello."}
+            body = {"message": {"to": "bob@example.org", "subject": "while-away", "text": "Hello."}}
             made = site.api(
                 "POST", f"/accounts/{account}/submissions", token=token, body=body, **{"Idempotency-Key": "away"}
             )

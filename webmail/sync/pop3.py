@@ -2,7 +2,7 @@
 
 A message is on disk and its rows are committed before DELE is sent, and deletion counts only when QUIT was answered +OK (Y90). A
 killed pass repeats at most one batch. Mail that vanishes from the server stays here; the UIDL stays known, so that nothing
-comes twice. An Email that is in no mailbox any more was deleted here.
+comes twice. A placement without an Email, or one whose Email is in no mailbox any more, was deleted here.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Held:
     """A placement of the Inbox."""
 
     placement_id: int
-    email_id: int
+    email_id: int | None
     key: str
     size_bytes: int
     sha256: str
@@ -118,7 +118,7 @@ def _read_held(inbox: Mailbox) -> dict[str, _Held]:
         "email__blob__created_at", "gone_at",
     )  # fmt: skip
     return {
-        key: _Held(pk, email_id, key, size, sha256 or "", message_id, stored_at, gone_at is not None)
+        key: _Held(pk, email_id, key, size or 0, sha256 or "", message_id or "", stored_at, gone_at is not None)
         for pk, email_id, key, size, sha256, message_id, stored_at, gone_at in found
     }
 
@@ -264,8 +264,13 @@ def _store(run: _Pass, raws: Mapping[int, bytes], compared: Collection[int]) -> 
                 items.append(item)
         for pk, item in zip(ingest.ingest_into(record, items), items, strict=True):
             run.held[item.place.uidl].email_id = pk
+        placed = Placement.objects.filter(mailbox=run.inbox, uidl__in=[item.place.uidl for item in items])
+        ids = dict(placed.values_list("uidl", "id"))
         blobs.link_blobs(run.account.pk, [item.blob_id for item in items if item.blob_id is not None])
         dispatch.wake("index.account", run.account.pk)
+    for key, placement_id in ids.items():
+        run.held[key].placement_id = placement_id
+        run.claimed.add(placement_id)
     run.stored += len(items)
 
 
@@ -349,27 +354,29 @@ def _mark_deletions(run: _Pass, listed: Sequence[Message]) -> list[_Held]:
     for message in listed:
         key = run.keys[message.number]
         count[key] = count.get(key, 0) + 1
-    safe = {
+    there = {
         number: run.held[key]
         for number, key in run.keys.items()
-        if count.get(key) == 1 and key in run.held and run.held[key].sha256 and number not in run.passed_over
+        if count.get(key) == 1 and key in run.held and not run.held[key].is_gone and number not in run.passed_over
     }
-    leaving = {number: item for number, item in safe.items() if not item.is_gone}
-    if policy == LeaveOnServer.AFTER_DAYS:
-        limit = timezone.now() - timedelta(days=run.account.leave_days)
-        leaving = {n: item for n, item in leaving.items() if item.stored_at is not None and item.stored_at < limit}
-    elif policy == LeaveOnServer.WHEN_DELETED:
-        here = _deleted_here({item.email_id for item in leaving.values()})
-        leaving = {n: item for n, item in leaving.items() if item.email_id in here}
+    here = _deleted_here({item.email_id for item in there.values()})
+    limit = timezone.now() - timedelta(days=run.account.leave_days)
+    leaving = {
+        number: item
+        for number, item in there.items()
+        if item.email_id in here
+        or (policy == LeaveOnServer.AT_ONCE and item.sha256)
+        or (policy == LeaveOnServer.AFTER_DAYS and item.stored_at is not None and item.stored_at < limit)
+    }
     for number in sorted(leaving):
         run.session.delete(number)
     return list(leaving.values())
 
 
-def _deleted_here(email_ids: Collection[int]) -> set[int]:
-    """Those of the Emails that are in no mailbox any more, and that no open Action could bring back."""
-    inside: set[int] = set()
-    for chunk in chunks(email_ids):
+def _deleted_here(email_ids: Collection[int | None]) -> set[int | None]:
+    """Those of the Emails that are in no mailbox any more, and that no open Action could bring back. None: it is no more."""
+    inside: set[int | None] = set()
+    for chunk in chunks(pk for pk in email_ids if pk is not None):
         inside.update(EmailMailbox.objects.filter(email_id__in=chunk).values_list("email_id", flat=True))
         inside |= entries.held_emails(chunk)
     return set(email_ids) - inside
@@ -379,23 +386,24 @@ def _forget_deleted(run: _Pass, deleted: Sequence[_Held]) -> None:
     """QUIT was answered: they are off the server. What was deleted here too is no more."""
     if not deleted:
         return
-    ids = [item.email_id for item in deleted]
     with changes.recording(run.account.pk) as record:
         run.lease.check()
-        for chunk in chunks(ids):
-            Placement.objects.filter(mailbox=run.inbox, email_id__in=chunk, gone_at=None).update(gone_at=timezone.now())
-        emails.destroy_emails(record, _deleted_here(ids))
+        _mark_gone(deleted)
+        _destroy(record, _deleted_here({item.email_id for item in deleted}))
+
+
+def _destroy(record: changes.Record, email_ids: Iterable[int | None]) -> None:
+    emails.destroy_emails(record, [pk for pk in email_ids if pk is not None])
 
 
 def _finish(run: _Pass) -> None:
     """The Inbox is listed completely; UIDLs of mail that is gone on both sides are forgotten after 30 days."""
     if run.inbox.backfill_uid != 1:
         Mailbox.objects.filter(pk=run.inbox.pk).update(backfill_uid=1)
-    old = Placement.objects.filter(
-        mailbox=run.inbox, gone_at__lt=timezone.now() - REMEMBER_GONE, email__mailbox_rows=None
-    )
-    ids = _deleted_here(set(old.values_list("email_id", flat=True)))
+    old = Placement.objects.filter(mailbox=run.inbox, gone_at__lt=timezone.now() - REMEMBER_GONE)
+    ids = _deleted_here(set(old.filter(email__mailbox_rows=None).values_list("email_id", flat=True)))
     if ids:
         with changes.recording(run.account.pk) as record:
             run.lease.check()
-            emails.destroy_emails(record, ids)
+            _destroy(record, ids)
+            old.filter(email=None).delete()

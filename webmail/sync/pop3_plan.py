@@ -30,7 +30,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Place:
-    """A placement as stored. `is_gone`: not on the server at the last look."""
+    """A placement as stored. `size_bytes` 0: not known. `is_gone`: not on the server at the last look."""
 
     key: str
     size_bytes: int
@@ -114,7 +114,7 @@ def plan_listing(listed: Sequence[Message], known: Sequence[Place]) -> Decisions
             continue
         if len(numbers) > len(places):
             compare += numbers
-        elif len(numbers) == len(places) == 1 and messages[0].size_bytes != places[0].size_bytes:
+        elif len(numbers) == len(places) == 1 and places[0].size_bytes not in (0, messages[0].size_bytes):
             verify += numbers
         back += [place.key for place in places if place.is_gone]
     alive = [place for place in known if not place.is_gone]

@@ -18,8 +18,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from webmail import dispatch
-from django.db.models import Q
-
 from webmail.journal import entries
 from webmail.journal.actions.keywords import undo_keywords
 from webmail.journal.actions.move import undo_move
@@ -240,8 +238,7 @@ def finish_destroy(action: Action) -> None:
         entries.mark_done(action)
         ids = set(action.emails.values_list("email_id", flat=True))
         alive = set(emails.memberships(ids)) | entries.held_emails(ids)
-        # POP3: as long as the server may have it, its UIDL must stay known, or it would come again (Y85).
-        placed = Placement.objects.filter(Q(uid__isnull=False) | Q(gone_at=None), email__action_rows__action=action)
+        placed = Placement.objects.filter(email__action_rows__action=action, uid__isnull=False)
         alive |= set(placed.values_list("email_id", flat=True))
         emails.destroy_emails(record, ids - alive)
 
