@@ -1,5 +1,6 @@
 """Fixtures for all tests: the environment before Django starts, the databases, and the real servers."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from typing import TypeVar
 import pytest
 from django.conf import settings
 from django.db import connections
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.environment import forget_settings_module, start_django
 from tests.servers.dovecot import DovecotServer, MailUser
@@ -21,6 +23,8 @@ try:
     TEST_DIRECTORY = start_django()
 except RuntimeError as error:
     raise pytest.UsageError(str(error)) from error
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 Server = TypeVar("Server", DovecotServer, PostfixServer, PostgresServer, RedisServer)
 
@@ -144,3 +148,23 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder shared/ with the mail corpus does not lie beside the project")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for the session."""
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    if not (settings.BASE_DIR / "static" / "dist" / "main.js").exists():
+        pytest.skip("the front end is not built: npm run build")
+    # Playwright's own event loop runs in this thread, where the tests read the database.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
+        )
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

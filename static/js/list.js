@@ -32,7 +32,7 @@ export function currentRow() {
 function markOpen() {
   const id = openThread()?.dataset.id;
   for (const row of rows()) {
-    if (row.dataset.id === id) row.setAttribute("aria-current", "true");
+    if (id && row.dataset.id === id) row.setAttribute("aria-current", "true");
     else row.removeAttribute("aria-current");
   }
 }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import email
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from imapclient import IMAPClient
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.site import PASSWORD, Site
 from tests.servers.dovecot import DovecotServer, MailUser
@@ -27,27 +26,13 @@ PATIENT_MS = 30_000
 
 
 @pytest.fixture
-def page(site: Site) -> Iterator[Page]:
-    """A browser of its own."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-sync",
-                "--no-first-run",
-            ],
-        )
-        view = browser.new_page(viewport={"width": 1440, "height": 900})
-        view.set_default_timeout(PATIENT_MS)
-        expect.set_options(timeout=PATIENT_MS)
-        yield view
-        browser.close()
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page that nobody has used."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(PATIENT_MS)
+    expect.set_options(timeout=PATIENT_MS)
+    yield context.new_page()
+    context.close()
 
 
 def test_read_search_flag_move_and_reply_with_an_attachment(

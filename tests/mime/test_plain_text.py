@@ -124,7 +124,7 @@ def test_adversarial_text_takes_linear_time(piece: str) -> None:
     start = time.process_time()
     plain_text_to_html(text)
     unflow(text, False)
-    assert time.process_time() - start < 0.3
+    assert time.process_time() - start < 5  # anything but linear takes minutes
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def signed_in(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpRespon
     """Only for signed-in people; others are led to the sign-in page and come back. A fragment leads the whole page there."""
 
     @wraps(view)
-    def wrapper(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapper(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
             return _lead_to_login(request)
         response = view(cast(UserRequest, request), *args, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,10 +43,13 @@ def inbox(alice: User) -> Mailbox:
 
 
 @pytest.fixture
-def page(inbox: Mailbox, alice: User, open_context: Any) -> Page:
+def page(inbox: Mailbox, alice: User, open_context: Any) -> Iterator[Page]:
     page: Page = open_context(alice)
     page.goto("/mail/inbox")
-    return page
+    yield page
+    # Whatever was swapped: every id is there once.
+    ids: list[str] = page.evaluate("[...document.querySelectorAll('[id]')].map(node => node.id)")
+    assert sorted(ids) == sorted(set(ids))
 
 
 def row(page: Page, subject: str) -> Any:
@@ -128,6 +132,12 @@ def test_the_star_is_set_in_place_and_the_open_bar_shows_it(page: Page) -> None:
     expect(page.locator("#thread-subject")).to_have_text("two")
     page.keyboard.press("s")
     expect(page.locator("#reading-bar [data-verb=unstar]")).to_have_count(1)
+    row(page, "one").locator(".row__check").check()
+    page.locator("#reading-bar [data-verb=unstar]").click()
+    expect(page.locator("#reading-bar [data-verb=star]")).to_have_count(1)
+    page.locator("#reading-bar [data-verb=star]").click()
+    expect(page.locator("#reading-bar [data-verb=unstar]")).to_have_count(1)
+    expect(row(page, "one").locator(".row__check")).to_be_checked()
     expect(row(page, "two")).to_have_class("row row--starred")
     expect(page.locator("#thread-subject")).to_have_text("two")
 

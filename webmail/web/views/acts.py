@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
-from django_htmx.http import push_url, retarget, reswap, trigger_client_event
+from django_htmx.http import push_url, reswap, retarget, trigger_client_event
 
 from accounts import services
 from accounts.models import AccountState
@@ -125,8 +125,8 @@ def _pane(request: UserRequest, source: ListSource, open_id: str) -> str:
     except Http404:
         return render_pane(request, source, None, oob=True)
     reading = build_reading(request.user, open_id, emails)
-    context = {"shell": shell_of(request), "source": source, "reading": reading, "oob": True}
-    return render_to_string("mail/_bar.html", context, request, using="jinja2")
+    context = {"shell": shell_of(request), "source": source, "reading": reading}
+    return render_to_string("mail/_state.html", context, request, using="jinja2")
 
 
 def _ask(request: UserRequest, wish: acts.Act) -> HttpResponse:

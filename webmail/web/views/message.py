@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -83,7 +83,8 @@ def for_reader(
             return redirect_to_login(request.get_full_path())
         return view(request, user, email, *args, **kwargs)
 
-    return wrapper
+    # Django passes the key by name, which a Callable type cannot say.
+    return cast("Callable[Concatenate[HttpRequest, str, P], HttpResponse]", wrapper)
 
 
 @signed_in
@@ -190,7 +191,7 @@ def _is_utf8(raw: bytes) -> bool:
 def _charset(
     name: str | None, allowed: Collection[str] = ("iso-8859-1", "iso-8859-15", "windows-1252", "koi8-r")
 ) -> str:
-    return name if name in allowed else "iso-8859-1"
+    return name if name is not None and name in allowed else "iso-8859-1"
 
 
 def _raw(email: Email) -> bytes:
