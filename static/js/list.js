@@ -104,6 +104,41 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   heirs = isInside && at >= 0 ? [all[at], ...all.slice(at + 1), ...all.slice(0, at).reverse()].map((one) => one.id) : [];
 });
 
+// New rows above what is being read: a pill tells of them, nothing moves under the pointer.
+let topRow = null;
+let unseen = 0;
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target?.id === "list") topRow = rows()[0]?.id ?? null;
+});
+
+function showPill() {
+  const pane = document.getElementById("list-scroll");
+  const head = document.querySelector(".list__head");
+  if (!pane || !head) return;
+  if (topRow) unseen += Math.max(0, rows().findIndex((row) => row.id === topRow));
+  topRow = null;
+  if (pane.scrollTop < HEADING_PX) unseen = 0;
+  if (!unseen) return;
+  const pill = document.getElementById("new-rows") ?? document.createElement("button");
+  Object.assign(pill, { id: "new-rows", type: "button", className: "pill button button--primary button--small" });
+  pill.textContent = `${unseen} new`;
+  head.append(pill);
+}
+function dropPill() {
+  unseen = 0;
+  document.getElementById("new-rows")?.remove();
+}
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("#new-rows")) return;
+  document.getElementById("list-scroll").scrollTop = 0;
+  dropPill();
+  focusRow(rows()[0]);
+});
+document.addEventListener("scroll", (event) => {
+  if (event.target.id === "list-scroll" && event.target.scrollTop < HEADING_PX) dropPill();
+}, true);
+
 function keepFocus() {
   if (!heirs.length || (document.activeElement && document.activeElement !== document.body)) { heirs = []; return; }
   const row = heirs.map((id) => document.getElementById(id)).find(Boolean);
@@ -130,6 +165,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   markOpen();
   showSelection();
   keepFocus();
+  showPill();
   watchEnd();
   reveal();
 });

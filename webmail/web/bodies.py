@@ -39,12 +39,18 @@ CACHED_BODIES = 24  # the page and its frame ask for the same body one after the
 MAX_CACHED_CHARS = 2_000_000
 
 # On a phone, tables and pictures give up the widths that their senders fixed (ux section 5).
-REFLOW_CSS = """
+# A picture that is not loaded is a quiet box with its description, not a broken sign.
+BODY_CSS = """
+img:not([src]) {
+  display: inline-block; overflow: hidden; border-radius: 4px; background: #eef0f4; color: #626a79;
+  font: 13px/1.4 system-ui, sans-serif;
+}
 @media (max-width: 640px) {
   body { padding: 8px; }
   table { width: 100% !important; min-width: 0 !important; }
   td, th { width: auto !important; min-width: 0 !important; }
-  img { max-width: 100% !important; }
+  /* Not in percent: in a table's cell that would not keep the picture from widening the table. */
+  img { max-width: calc(100vw - 80px) !important; }
 }
 """
 
@@ -133,7 +139,7 @@ def parse_email(email: Email) -> Message:
 
 def body_document(email: Email, content: Content) -> str:
     """The complete document of an HTML body, for its own response."""
-    return message_document(content.html, title=email.subject, css=HTML_CSS + PLAIN_TEXT_CSS + REFLOW_CSS)
+    return message_document(content.html, title=email.subject, css=HTML_CSS + PLAIN_TEXT_CSS + BODY_CSS)
 
 
 def _read(user: User, email: Email) -> Content:

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django.urls import Resolver404, resolve
 from django.utils import timezone
@@ -35,28 +36,32 @@ class PrivateResponses:
     def __call__(self, request: HttpRequest) -> Any:
         if iscoroutinefunction(self.get_response):
             return self._respond_async(request)
-        refusal = refuse(request)
+        refusal = refusal_of(request)
         if refusal is not None:
-            return finish(request, refusal)
+            return finish(request, refusal(request))
         was_signed_in = request.user.is_authenticated
         with zone_of(request.user):
             return finish(request, self.get_response(request), was_signed_in=was_signed_in)
 
     async def _respond_async(self, request: HttpRequest) -> HttpResponse:
-        refusal = refuse(request)
+        refusal = refusal_of(request)
         if refusal is not None:
-            return finish(request, refusal)
+            return finish(request, await sync_to_async(refusal)(request))
         user = await request.auser()
         with zone_of(user):
             response = await self.get_response(request)
         return finish(request, response, was_signed_in=user.is_authenticated)
 
 
-def refuse(request: HttpRequest) -> HttpResponse | None:
-    """The answer to a request that is not let through, else None."""
+def refusal_of(request: HttpRequest) -> Callable[[HttpRequest], HttpResponse] | None:
+    """What answers a request that is not let through; None lets it through."""
     if is_content_host(request) and not _is_content(request):
-        return HttpResponseNotFound()
-    return errors.forbidden(request) if is_foreign(request) else None
+        return _nothing
+    return errors.forbidden if is_foreign(request) else None
+
+
+def _nothing(_request: HttpRequest) -> HttpResponse:
+    return HttpResponseNotFound()
 
 
 def is_foreign(request: HttpRequest) -> bool:
@@ -70,8 +75,8 @@ def is_foreign(request: HttpRequest) -> bool:
 def finish(request: HttpRequest, response: HttpResponse, *, was_signed_in: bool = False) -> HttpResponse:
     """Headers of every answer."""
     response.headers.setdefault("Cache-Control", "no-store, private")
-    user = getattr(request, "_cached_user", None)
-    if was_signed_in and user is not None and not user.is_authenticated:
+    # Signing out puts an AnonymousUser there; the type alone is looked at, which asks no database.
+    if was_signed_in and type(request.__dict__.get("user")) is AnonymousUser:
         response.headers["Clear-Site-Data"] = '"cookies", "storage"'
     return response
 

@@ -183,6 +183,26 @@ def test_what_changes_elsewhere_appears_without_moving_focus_or_selection(
     assert faults == []
 
 
+def test_new_mail_above_what_is_read_is_told_and_moves_nothing(inbox: Mailbox, page: Page, faults: Faults) -> None:
+    for number in range(30):
+        deliver(inbox, f"more{number}")
+    page.reload()
+    pane = page.locator("#list-scroll")
+    pane.evaluate("pane => { pane.scrollTop = 600; }")
+    page.wait_for_function("document.getElementById('list-scroll').scrollTop >= 600")
+    top = "document.elementFromPoint(400, 500).closest('.row').id"
+    before = page.evaluate(top)
+    deliver(inbox, "new")
+    page.evaluate("htmx.ajax('GET', '/mail/inbox', { target: '#list', swap: 'morph' })")
+    expect(page.locator("#new-rows")).to_have_text("1 new")
+    assert page.evaluate(top) == before
+    page.locator("#new-rows").click()
+    expect(page.locator("#new-rows")).to_have_count(0)
+    expect_focus_on(page, "new")
+    assert pane.evaluate("pane => pane.scrollTop") == 0
+    assert faults == []
+
+
 def test_deleting_for_good_asks_in_a_dialog(alice: User, inbox: Mailbox, page: Page) -> None:
     trash = Mailbox.objects.get(role="trash")
     deliver(trash, "old")

@@ -72,7 +72,8 @@ async def _listen(user_id: int, ends_at: float) -> AsyncIterator[bytes]:
             await pubsub.subscribe(CHANGES_CHANNEL)
             yield PING
             while time.monotonic() < ends_at:
-                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=PING_S)
+                wait_s = max(min(PING_S, ends_at - time.monotonic()), 0.01)
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=wait_s)
                 event = _event_for(user_id, message) if message else PING
                 if event:
                     yield event

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
@@ -237,9 +236,3 @@ def _pane(request: UserRequest, source: ListSource, reading: Reading | None) -> 
 
 def _integer(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 6 else 0
-
-
-def title_of(source: ListSource, shell: Shell) -> str:
-    """The title of the window: "(3) Inbox"."""
-    title = _("Search: %(query)s") % {"query": source.query} if source.is_search else source.title
-    return f"({shell.unread}) {title}" if shell.unread else title
