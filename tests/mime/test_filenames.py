@@ -4,7 +4,7 @@ import re
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from webmail.mime.filenames import MAX_NAME_BYTES, content_disposition, safe_filename
@@ -80,6 +80,7 @@ def test_a_long_name_without_an_extension_is_cut() -> None:
 
 
 @given(st.text(max_size=400) | st.none())
+@example("0\r\x1b\r0")
 def test_no_name_escapes_or_fails(name: str | None) -> None:
     safe = safe_filename(name, type="text/plain")
     assert safe

@@ -75,9 +75,10 @@ def safe_filename(name: str | None, *, type: str) -> str:  # noqa: A002 - the MI
     `type` (`text/plain`) gives an extension only where there is no name at all. Control and bidi characters go, runs of spaces
     become one (they push the real extension out of sight), all extensions stay.
     """
-    cleaned = unicodedata.normalize("NFC", (name or "")[:_MAX_INPUT_CHARS])
+    cleaned = _SPACES.sub(" ", (name or "")[:_MAX_INPUT_CHARS])
+    # What is invisible goes between two spaces or two letters that then meet: only after it are runs and NFC final.
+    cleaned = unicodedata.normalize("NFC", "".join(filter(_is_visible, cleaned)))
     cleaned = _SPACES.sub(" ", cleaned)
-    cleaned = "".join(filter(_is_visible, cleaned))
     cleaned = _FORBIDDEN.sub("_", cleaned).strip(" .")
     if not cleaned.strip("_. "):
         return f"attachment{_EXTENSIONS.get(type.partition(';')[0].strip().lower(), '')}"

@@ -279,3 +279,19 @@ def test_a_phone_shows_one_pane_and_never_scrolls_sideways(alice: User, inbox: M
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.locator(".bottombar [popovertarget=sidebar]").tap()
     expect(page.locator("#sidebar")).to_be_visible()
+
+
+def test_reading_and_archiving_work_without_scripts(alice: User, inbox: Mailbox, open_context: Any) -> None:
+    page: Page = open_context(alice, java_script_enabled=False)
+    page.goto("/mail/inbox")
+    row(page, "two").locator(".row__link").click()
+    expect(page.locator("#thread-subject")).to_have_text("two")
+    page.locator("#reading-bar [data-verb=archive]").click()
+    expect(row(page, "two")).to_have_count(0)
+    expect(page.locator(".thread")).to_have_count(0)
+    page.locator(".toast__action").click()
+    expect(row(page, "two")).to_have_count(1)
+    row(page, "one").locator(".row__check").check()
+    page.locator(".list__bar summary").click()
+    page.locator(".list__bar .menu__item", has_text="Archive").click()
+    expect(row(page, "one")).to_have_count(0)
