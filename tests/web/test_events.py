@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import redis
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.test import AsyncClient, Client
 
 from tests.factories import make_user
+from tests.servers.ports import free_port
 from tests.servers.redis import RedisServer
 from webmail.dispatch import CHANGES_CHANNEL, connect_redis
 from webmail.web.views import events
@@ -61,6 +63,7 @@ def test_a_change_of_ones_own_is_told_and_others_are_not(redis_server: RedisServ
 def test_pings_go_on_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "RETRY_S", 0.02)
     monkeypatch.setattr(events, "PING_S", 0.01)
+    monkeypatch.setattr(settings, "REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
 
     async def body() -> None:
         found = events.stream(1)

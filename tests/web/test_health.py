@@ -8,6 +8,7 @@ from django.db import DatabaseError, connection
 from django.test import Client
 
 from tests.factories import make_user
+from tests.servers.ports import free_port
 from tests.servers.redis import RedisServer
 from tests.web.pages import client_of
 from webmail.store.errors import StorageFull
@@ -21,7 +22,8 @@ def test_the_process_answers() -> None:
 
 
 @pytest.mark.req("R87")
-def test_a_missing_redis_is_a_note_and_no_failure() -> None:
+def test_a_missing_redis_is_a_note_and_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
     response = Client().get("/readyz")
     assert response.status_code == 200
     assert response.json()["checks"]["database"] == "ok"

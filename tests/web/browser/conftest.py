@@ -19,7 +19,6 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from accounts.models import User
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 WAIT_MS = 10_000
 
 
