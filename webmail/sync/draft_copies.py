@@ -30,6 +30,7 @@ from webmail.store.ingest import NewEmail, Place, ingest_into, message_id_hash
 from webmail.store.models import Email, Mailbox, Role
 from webmail.sync.connections import account_session
 from webmail.sync.imap import raw_name_of
+from webmail.sync.lookup import uids_with_message_id
 
 log = structlog.get_logger(__name__)
 
@@ -167,7 +168,7 @@ def _file_on_server(account: MailAccount, target: Mailbox, drafts: Sequence[Draf
             if raw is None or not _replace_on_server(session, target, draft, raw):
                 _settle([draft], ())  # the older copy is better than none; the next edit tries again
         for row in stale:
-            _remove(session, find_copies(session, row.message_id))
+            _remove(session, uids_with_message_id(session, row.message_id))
             row.delete()
     dispatch.wake("sync.mailbox", target.pk)
     return len(drafts) + len(stale)
@@ -175,7 +176,7 @@ def _file_on_server(account: MailAccount, target: Mailbox, drafts: Sequence[Draf
 
 def _replace_on_server(session: ImapSession, target: Mailbox, draft: Draft, raw: bytes) -> bool:
     """The new copy first, then the older ones go. False when the server refuses the copy for good."""
-    older = find_copies(session, draft.message_id)
+    older = uids_with_message_id(session, draft.message_id)
     try:
         session.append(raw_name_of(target), raw, keywords=DRAFT_KEYWORDS, internal_date=draft.updated_at)
     except (PermanentlyRefused, BadArgument) as error:
@@ -184,13 +185,6 @@ def _replace_on_server(session: ImapSession, target: Mailbox, draft: Draft, raw:
     _remove(session, older)
     _mark_filed(draft)
     return True
-
-
-def find_copies(session: ImapSession, message_id: str) -> list[int]:
-    """The UIDs with exactly this Message-ID in the selected mailbox: IMAP itself compares by substring."""
-    candidates = session.search_message_id(message_id)
-    rows = session.fetch_list_data(candidates) if candidates else ()
-    return [row.uid for row in rows if parse_list_headers(row.header).message_id == message_id and not row.is_deleted]
 
 
 def _remove(session: ImapSession, uids: list[int]) -> None:

@@ -22,7 +22,6 @@ from accounts.credentials import CredentialError
 from webmail import dispatch
 from webmail.journal.actions.keywords import set_keywords
 from webmail.mime.body import decompose
-from webmail.mime.headers import parse_list_headers
 from webmail.mime.parse import parse_message
 from webmail.mime.preview import make_preview
 from webmail.mime.search_text import body_search_text
@@ -39,6 +38,7 @@ from webmail.store.models import Email, EmailMailbox, Mailbox, Placement, Role
 from webmail.sync.connections import account_session
 from webmail.sync.errors import SyncError, plain_reason
 from webmail.sync.imap import raw_name_of
+from webmail.sync.lookup import uids_with_message_id
 from webmail.sync.points import reached
 
 log = structlog.get_logger(__name__)
@@ -80,7 +80,7 @@ def look_for_evidence(submission: Submission) -> bool:
         try:
             with account_session(submission.account) as session:
                 session.select(raw_name_of(sent), read_only=True)
-                is_there = bool(_search(session, submission.message_id))
+                is_there = bool(uids_with_message_id(session, submission.message_id))
         except (ProtocolError, CredentialError, SyncError) as error:
             log.info("outbox.no_evidence_yet", submission=submission.pk, error=type(error).__name__)
             return False
@@ -153,16 +153,9 @@ def _append_once(session: ImapSession, submission: Submission, raw_name: bytes, 
         session.create_mailbox(decode_mailbox_name(raw_name))  # it is gone since LIST
         session.select(raw_name)
     reached("copy_searched")
-    if _search(session, submission.message_id):
+    if uids_with_message_id(session, submission.message_id):
         return None
     return session.append(raw_name, raw, keywords=[emails.SEEN], internal_date=_sent_time(submission))
-
-
-def _search(session: ImapSession, message_id: str) -> list[int]:
-    """The UIDs of exactly this Message-ID in the selected mailbox: IMAP itself compares by substring."""
-    candidates = session.search_message_id(message_id)
-    rows = session.fetch_list_data(candidates) if candidates else ()
-    return [row.uid for row in rows if parse_list_headers(row.header).message_id == message_id]
 
 
 def _find_or_make_sent(session: ImapSession) -> bytes:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from django.http import Http404
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from webmail import dispatch
+from webmail.store import emails as stored
 from webmail.store.emails import keywords_of, memberships
 from webmail.store.models import Email, Mailbox, Role
 from webmail.store.queries.accounts import visible_mailboxes
@@ -168,19 +167,13 @@ def build_body(user: User, email: Email) -> Body:
     if email.blob_id is None:
         if email.body_error:
             return Body(fault=email.body_error)
-        want_body(email)
+        stored.want_body(email.pk)
         return Body(is_awaited=True)
     try:
         content = read_content(user, email)
     except ContentUnreadable as error:
         return Body(fault=str(error))
     return Body(content, frame_address=body_address(user, email) if content.html else "")
-
-
-def want_body(email: Email) -> None:
-    """Ask for the bytes ahead of all others. Safe to repeat: the wish is written once, the worker is woken each time."""
-    Email.objects.filter(pk=email.pk, blob=None, body_wanted_at=None).update(body_wanted_at=timezone.now())
-    dispatch.wake("sync.body", email.pk)
 
 
 def show_address(name: str, address: str) -> AddressPair:

@@ -58,7 +58,10 @@ def row(page: Page, subject: str) -> Any:
 
 def expect_focus_on(page: Page, subject: str) -> None:
     focused = "document.activeElement.closest('.row')?.querySelector('.row__subject').textContent"
-    page.wait_for_function(f"subject => {focused} === subject", arg=subject)
+    try:
+        page.wait_for_function(f"subject => {focused} === subject", arg=subject, timeout=3000)
+    except Exception:
+        raise AssertionError("FOCUS " + page.evaluate("document.activeElement.outerHTML.slice(0,150)") + " wanted " + subject + " LOG " + str(page.evaluate("window.__log")))
 
 
 def test_a_row_opens_beside_the_list_and_has_its_own_address(page: Page, faults: Faults) -> None:
@@ -161,17 +164,26 @@ def test_older_rows_come_when_the_reader_nears_the_end(inbox: Mailbox, page: Pag
     assert faults == []
 
 
+def wait_for_listener(page: Page) -> None:
+    """Until the stream of the page has subscribed: what is told before is not heard."""
+    redis = dispatch.connect_redis()
+    for _ in range(100):
+        if redis.pubsub_numsub(dispatch.CHANGES_CHANNEL)[0][1]:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("nobody listens")
+
+
 @pytest.mark.live
 def test_what_changes_elsewhere_appears_without_moving_focus_or_selection(
     redis_server: Any, alice: User, inbox: Mailbox, page: Page, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Other tests rang while nobody listened.
     monkeypatch.setattr(dispatch, "_quiet_until", 0.0)
-    with page.expect_response("**/events"):
-        page.reload()
+    expect(row(page, "two")).to_have_count(1)
+    wait_for_listener(page)
     row(page, "two").locator(".row__check").check()
     row(page, "one").locator(".row__link").focus()
-    page.wait_for_timeout(300)
     deliver(inbox, "new")
     set_keywords(alice, [Email.objects.get(subject="three")], add=["$flagged"])
     expect(row(page, "new")).to_have_count(1)

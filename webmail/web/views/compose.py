@@ -20,12 +20,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
-from webmail import dispatch
 from webmail.outbox import drafts, queries, submit
 from webmail.outbox.errors import CannotSend, DraftConflict, DraftGone, OriginalNotHere, OutboxError
 from webmail.outbox.messages import MAX_FILES_BYTES
 from webmail.outbox.models import Draft, Submission
 from webmail.outbox.senders import move_draft
+from webmail.store import emails
 from webmail.store.errors import StorageFull
 from webmail.store.models import Email
 from webmail.store.queries.emails import get_email_for
@@ -76,8 +76,7 @@ def _begin(user: User, mode: drafts.Mode, original: Email | None, *, to: str) ->
 
 def _want_body(original: Email | None) -> None:
     if original is not None:
-        Email.objects.filter(pk=original.pk).update(body_wanted_at=timezone.now())
-        dispatch.wake("sync.body", original.pk)
+        emails.want_body(original.pk)
 
 
 @require_http_methods(["GET", "POST"])
