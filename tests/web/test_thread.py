@@ -125,7 +125,7 @@ def test_a_body_that_is_not_here_is_asked_for_and_waited_for(
     client: Client, inbox: Mailbox, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     woken: list[tuple[str, int]] = []
-    monkeypatch.setattr("webmail.web.reading.dispatch.wake", lambda name, *ids: woken.append((name, *ids)))
+    monkeypatch.setattr("webmail.store.emails.dispatch.wake", lambda name, *ids: woken.append((name, *ids)))
     email = make_email(inbox)
     page = client.get(in_list(email)).content.decode()
     email.refresh_from_db()

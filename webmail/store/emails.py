@@ -165,10 +165,14 @@ def attach_blobs(account_id: int, attached: Sequence[tuple[int, int]]) -> None:
 
 
 def want_body(email_id: int) -> None:
-    """Somebody waits for the bytes of this Email: they are fetched ahead of all others (sync Y93). Safe to repeat."""
+    """Somebody waits for the bytes of this Email: they are fetched ahead of all others (sync Y93).
+
+    Safe to repeat: the wish is written once, the worker is woken each time.
+    """
     missing = Email.objects.filter(pk=email_id, blob=None)
     with transaction.atomic():
-        if missing.update(body_wanted_at=timezone.now()):
+        missing.filter(body_wanted_at=None).update(body_wanted_at=timezone.now())
+        if missing.exists():
             dispatch.wake("sync.body", email_id)
 
 
