@@ -80,13 +80,14 @@ document.addEventListener("htmx:confirm", (event) => {
 });
 
 // What the page holds travels with every act: how long the list is, where it begins, what is open.
+export const held = () => ({ rows: String(rows().length), open: openThread()?.dataset.id ?? "" });
+
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.verb !== "post") return;
   const form = event.target.closest?.('[data-behaviour~="acts"], [data-behaviour~="closes-dialog"], [data-toast-act]');
   if (!form) return;
   const { parameters } = event.detail;
-  parameters.rows = String(rows().length);
-  parameters.open = openThread()?.dataset.id ?? "";
+  Object.assign(parameters, held());
   const own = document.getElementById("acts-list")?.value;
   if (own && !form.matches("[data-toast-act]")) parameters.list = own;
 });

@@ -1,4 +1,6 @@
 // A toast goes after ten seconds, later while it is pointed at or has the focus. The newest stands alone.
+import { held } from "./list.js";
+
 const SHOWN_MS = 10_000;
 
 function arm(toast) {
@@ -40,11 +42,12 @@ export function showToast(text, kind = "danger") {
 // Undoing the last act is possible after its toast has gone (z).
 let lastUndo = null;
 export function undoLast() {
-  const button = document.querySelector("[data-toast-act] button");
-  if (button) { button.click(); return true; }
+  remember();
   if (!lastUndo) return false;
-  window.htmx.ajax("POST", lastUndo.action, { values: lastUndo.values, target: "#list", swap: "morph" });
+  const { action, values } = lastUndo;
   lastUndo = null;
+  document.querySelector("[data-toast-act]")?.closest(".toast").remove();
+  window.htmx.ajax("POST", action, { values: { ...values, ...held() }, target: "#list", swap: "morph" });
   return true;
 }
 
@@ -58,7 +61,7 @@ document.addEventListener("click", (event) => {
   if (close) close.closest(".toast").remove();
 });
 document.addEventListener("submit", (event) => {
-  if (event.target.matches("[data-toast-act]")) { lastUndo = null; event.target.closest(".toast")?.classList.add("is-done"); }
+  if (event.target.matches("[data-toast-act]")) lastUndo = null;
 });
 document.addEventListener("htmx:oobAfterSwap", () => { armAll(); remember(); });
 document.addEventListener("htmx:afterSettle", () => { armAll(); remember(); });

@@ -58,10 +58,7 @@ def row(page: Page, subject: str) -> Any:
 
 def expect_focus_on(page: Page, subject: str) -> None:
     focused = "document.activeElement.closest('.row')?.querySelector('.row__subject').textContent"
-    try:
-        page.wait_for_function(f"subject => {focused} === subject", arg=subject, timeout=3000)
-    except Exception:
-        raise AssertionError("FOCUS " + page.evaluate("document.activeElement.outerHTML.slice(0,150)") + " wanted " + subject + " LOG " + str(page.evaluate("window.__log")))
+    page.wait_for_function(f"subject => {focused} === subject", arg=subject)
 
 
 def test_a_row_opens_beside_the_list_and_has_its_own_address(page: Page, faults: Faults) -> None:
