@@ -249,6 +249,6 @@ def test_mutation_append_without_a_search_is_seen(stage, monkeypatch):
     submission = stage.submit()
     stage.worker.deliver(submission.pk, kill_at="copy_appended")
     stage.worker.wait()
-    monkeypatch.setattr(sent_copy, "_search", lambda session, message_id: [])
+    monkeypatch.setattr(sent_copy, "uids_with_message_id", lambda session, message_id: [])
     stage.settle()
     assert stage.verdict() == [f"I3 {submission.subject}: 2 copies in Sent"]
