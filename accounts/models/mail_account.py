@@ -32,6 +32,14 @@ class LeaveOnServer(models.TextChoices):
     AT_ONCE = "at_once", _("Delete it at once")
 
 
+class KeepBodies(models.TextChoices):
+    """Which messages of an IMAP account are held here whole; text is always here (sync Y28)."""
+
+    ALL = "all", _("All messages")
+    RECENT = "recent", _("Those of the last days")
+    ON_DEMAND = "on_demand", _("Those I open")
+
+
 class AccountState(models.TextChoices):
     """How the connection to the server is. `PAUSED` is a person's wish; the other bad states end by themselves or by
     a new password."""
@@ -66,6 +74,13 @@ class MailAccount(models.Model):
 
     leave_on_server = models.CharField(max_length=12, choices=LeaveOnServer, default=LeaveOnServer.KEEP)
     leave_days = models.PositiveSmallIntegerField(default=14)
+    keep_bodies = models.CharField(max_length=12, choices=KeepBodies, default=KeepBodies.ALL)
+    keep_days = models.PositiveSmallIntegerField(default=365)
+    # What may be fetched in a day (UTC); null: what the provider is known to allow, else no limit (reliability R84).
+    daily_byte_limit = models.BigIntegerField(null=True, blank=True)
+    lists_shared = models.BooleanField(default=False, help_text=_("Also mailboxes that other people share (sync Y19)"))
+    subscribed_only = models.BooleanField(default=False, help_text=_("Leave out mailboxes not subscribed to (sync Y21)"))
+    is_backfill_paused = models.BooleanField(default=False, help_text=_("The first synchronisation waits for the user"))
     # Whether the sending server files the Sent copy by itself (Gmail-like); then we append none (reliability R71).
     saves_sent_itself = models.BooleanField(default=False)
 

@@ -3,7 +3,7 @@
 from webmail.store.models.blob import Blob, BlobLink
 from webmail.store.models.email import Email, EmailKeyword, EmailMailbox, Placement
 from webmail.store.models.mailbox import Mailbox, Role
-from webmail.store.models.operations import Heartbeat, Lease
+from webmail.store.models.operations import Heartbeat, HostGate, Lease, Traffic
 from webmail.store.models.search import SearchDocument
 from webmail.store.models.state import ChangeClock, Tombstone, TypeState
 from webmail.store.models.thread import Thread, ThreadRef
@@ -16,6 +16,7 @@ __all__ = [
     "EmailKeyword",
     "EmailMailbox",
     "Heartbeat",
+    "HostGate",
     "Lease",
     "Mailbox",
     "Placement",
@@ -24,5 +25,6 @@ __all__ = [
     "Thread",
     "ThreadRef",
     "Tombstone",
+    "Traffic",
     "TypeState",
 ]

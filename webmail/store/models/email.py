@@ -26,6 +26,8 @@ class Email(models.Model):
     account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="+", db_index=False)
     thread = models.ForeignKey(Thread, on_delete=models.PROTECT, related_name="emails")
     blob = models.ForeignKey(Blob, null=True, on_delete=models.PROTECT, related_name="+")
+    # The message with its attachments left empty, while the whole is not here (sync Y28).
+    text_blob = models.ForeignKey(Blob, null=True, on_delete=models.PROTECT, related_name="+")
 
     message_id = models.CharField(max_length=998, blank=True)  # without angle brackets
     message_id_hash = models.BigIntegerField(default=0)  # 63 bits of the hash of message_id; 0: there is none

@@ -33,6 +33,13 @@ class Mailbox(models.Model):
         REMOTE = "remote", _("on the server")
         LOCAL = "local", _("only here")
 
+    class Namespace(models.TextChoices):
+        """Whose mailbox it is (RFC 2342)."""
+
+        PERSONAL = "", _("mine")
+        OTHER = "other", _("another person's")
+        SHARED = "shared", _("shared")
+
     public_id = models.CharField(
         max_length=PUBLIC_ID_LENGTH, unique=True, default=partial(new_public_id, "m"), editable=False
     )
@@ -42,6 +49,8 @@ class Mailbox(models.Model):
     role = models.CharField(max_length=8, choices=Role, default=Role.NONE, blank=True)  # unique per account, or empty
     is_role_chosen = models.BooleanField(default=False)  # by the user: discovery leaves it alone (sync Y20)
     source = models.CharField(max_length=6, choices=Source, default=Source.REMOTE)
+    namespace = models.CharField(max_length=8, choices=Namespace, default=Namespace.PERSONAL, blank=True)
+    rights = models.CharField(max_length=40, blank=True)  # letters of RFC 4314 section 2.1; empty: not told, so all
     sort_order = models.PositiveIntegerField(default=0)
     is_subscribed = models.BooleanField(default=True)
     is_selectable = models.BooleanField(default=True)  # False: a name that only holds others (sync Y22)
@@ -55,12 +64,19 @@ class Mailbox(models.Model):
     uidvalidity = models.BigIntegerField(null=True)
     uidnext = models.BigIntegerField(null=True)
     highestmodseq = models.BigIntegerField(null=True)  # null: the server keeps none for this mailbox
+    # How far a long delta has come: everything up to here is applied, and the four values stay (sync Y43).
+    delta_modseq = models.BigIntegerField(null=True)
     remote_total = models.PositiveIntegerField(default=0)  # EXISTS at that SELECT; also the goal of the first sync
     can_create_keywords = models.BooleanField(default=True)  # PERMANENTFLAGS has \*
     # The first sync lists newest first: all UIDs from here up are stored. null: not begun; 1: complete (sync Y31).
     backfill_uid = models.BigIntegerField(null=True)
     missing_since = models.DateTimeField(null=True)  # not in the last complete LIST (sync Y26)
     synced_at = models.DateTimeField(null=True)
+    reconciled_at = models.DateTimeField(null=True)  # when all UIDs and keywords were last compared (sync Y44)
+    repairs = models.PositiveIntegerField(default=0)  # what such comparisons had to put right
+    uidvalidity_changes = models.JSONField(default=list)  # when, in Unix seconds, the last few (sync Y53)
+    parked_until = models.DateTimeField(null=True)  # left alone until then
+    trouble = models.CharField(max_length=600, blank=True)  # why it cannot be synced, for people
 
     # Counters (RFC 8621 section 2): equal to what a query over the rows would give --------------------------------
     total_emails = models.PositiveIntegerField(default=0)

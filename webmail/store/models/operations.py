@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.utils import timezone
+
+from accounts.models import MailAccount
 
 
 class Lease(models.Model):
@@ -34,3 +38,30 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class HostGate(models.Model):
+    """What a mail server said about too many connections: fewer until then, for all processes (sync Y81)."""
+
+    host = models.CharField(max_length=253, unique=True)
+    limit = models.PositiveSmallIntegerField()  # connections of one process
+    until = models.DateTimeField()
+    reason = models.CharField(max_length=600, blank=True)  # may quote the server
+
+    def __str__(self) -> str:
+        return f"{self.host}: {self.limit}"
+
+
+class Traffic(models.Model):
+    """Bytes that went over the wire for an account in a day of UTC (reliability R84)."""
+
+    account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    bytes_down = models.BigIntegerField(default=0)
+    bytes_up = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["account", "day"], name="store_traffic_day")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.day}"
