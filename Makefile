@@ -19,7 +19,7 @@ PAGES := templates/web -name '*.html'
 DJANGO_TEMPLATES := templates -path templates/web -prune -o -name '*.html'
 
 .DEFAULT_GOAL := help
-.PHONY: help run venv venv-dev frontend system-packages test test-fast check fix bench lock clean
+.PHONY: help run venv venv-dev frontend system-packages test test-fast faults check fix bench lock clean
 
 # Shell functions of the recipes below.
 define FUNCTIONS
@@ -139,6 +139,10 @@ test: system-packages venv-dev frontend ## Every test on SQLite, then those of t
 
 test-fast: venv-dev ## The tests that need neither servers nor a browser
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not live and not browser and not slow" $(ARGS)
+
+faults: system-packages venv-dev ## The long lane: kills, cuts and strange clients for minutes; PILLARBOX_FAULT_SECONDS and _SEED are heeded
+	@$(SH) PILLARBOX_FAULT_SECONDS=$${PILLARBOX_FAULT_SECONDS:-240} PILLARBOX_FAULT_POINTS=$${PILLARBOX_FAULT_POINTS:-200} \
+	PILLARBOX_FIRST_SYNC_MESSAGES=2000 $(BIN)/python -m pytest -n 0 -rA --timeout 3600 tests/faults tests/sync_servers/test_first_sync.py $(ARGS)
 
 check: venv-dev ## Formatting, lint, types, layers, templates, migrations
 	@$(SH) \

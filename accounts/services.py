@@ -170,6 +170,17 @@ def resume_account(account: MailAccount) -> None:
     dispatch.wake("sync.account", account.pk)
 
 
+def pause_first_sync(account: MailAccount) -> None:
+    """Older mail waits until `continue_first_sync`; new mail still comes in."""
+    MailAccount.objects.filter(pk=account.pk).update(is_backfill_paused=True)
+
+
+def continue_first_sync(account: MailAccount) -> None:
+    """Fetching of older mail goes on where it was."""
+    MailAccount.objects.filter(pk=account.pk).update(is_backfill_paused=False)
+    request_sync(account)
+
+
 @transaction.atomic
 def save_identity(identity: Identity) -> None:
     """Save an identity; a default one takes that mark from the others of its account."""

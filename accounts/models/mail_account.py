@@ -79,7 +79,9 @@ class MailAccount(models.Model):
     # What may be fetched in a day (UTC); null: what the provider is known to allow, else no limit (reliability R84).
     daily_byte_limit = models.BigIntegerField(null=True, blank=True)
     lists_shared = models.BooleanField(default=False, help_text=_("Also mailboxes that other people share (sync Y19)"))
-    subscribed_only = models.BooleanField(default=False, help_text=_("Leave out mailboxes not subscribed to (sync Y21)"))
+    subscribed_only = models.BooleanField(
+        default=False, help_text=_("Leave out mailboxes not subscribed to (sync Y21)")
+    )
     is_backfill_paused = models.BooleanField(default=False, help_text=_("The first synchronisation waits for the user"))
     # Whether the sending server files the Sent copy by itself (Gmail-like); then we append none (reliability R71).
     saves_sent_itself = models.BooleanField(default=False)

@@ -148,3 +148,15 @@ def test_commands_refuse_what_makes_no_sense(
     with pytest.raises(CommandError):
         run(monkeypatch, *arguments, stdin=stdin)
     assert User.objects.count() == 1
+
+
+@pytest.mark.req("R82")
+def test_operation_that_is_stopped_puts_back_what_was_not_told(world: World) -> None:
+    email = factories.make_email(world.inbox)
+    address = f"{world.home}/messages/{email.public_id}"
+    world.api.call("PATCH", address, {"keywords": {"add": ["blue"]}}, expect=200)
+    one = f"{world.home}/operations/{Action.objects.get().public_id}"
+    stopped = world.api.call("DELETE", one, expect=200).json()
+    assert (stopped["status"], stopped["total"], stopped["done_count"]) == ("stopped", 1, 0)
+    assert "blue" not in world.api.get(address)["keywords"]
+    world.api.call("DELETE", one, expect=409)

@@ -82,6 +82,7 @@ CASES: dict[str, Case] = {
     "getChanges": Case(query="?account={account_id}"),
     "listOperations": Case(),
     "getOperation": Case(),
+    "stopOperation": Case(),
     "listTokens": Case(),
     "createToken": Case(201, {"name": "phone", "scopes": ["mail"]}),
     "getToken": Case(),

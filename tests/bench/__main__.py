@@ -1,4 +1,4 @@
-"""Runs all benchmarks and prints what was measured. `python -m tests.bench [--messages 20000]`."""
+"""Runs the benchmarks and prints what was measured. `python -m tests.bench [--only list] [--messages 20000]`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,30 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import first_sync, live_mail
+from tests.bench import first_sync, groups, live_mail, watching
 from tests.e2e.site import Site
 from tests.servers.dovecot import DovecotServer
 from tests.servers.redis import RedisServer
 
 OUTPUT = Path(__file__).resolve().parents[2] / "var" / "bench"
 CALIBRATION_ROUNDS = 200_000
+QUIET: dict[str, Callable[[groups.Bench], dict[str, Any]]] = {
+    "list": groups.listing,
+    "latency": groups.latency,
+    "bodies": groups.bodies,
+    "noop": groups.quiet,
+    "pop3": groups.pop3,
+}
+LIVE: dict[str, Callable[[Site, DovecotServer, argparse.Namespace], dict[str, Any]]] = {
+    "first_sync": first_sync.measure,
+    "live_mail": live_mail.measure,
+    "watch": watching.measure,
+}
 
 
 def calibrate() -> float:
@@ -31,12 +44,24 @@ def calibrate() -> float:
     return (time.perf_counter() - begin) * 1_000
 
 
+def options_of_the_command_line() -> argparse.Namespace:
+    """What to measure, and how much of it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", choices=[*QUIET, *LIVE], action="append", help="one group; may be repeated")
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--bodies", type=int, default=5_000, help="messages of the group that fetches bodies")
+    parser.add_argument("--rounds", type=int, default=3, help="how often the first listing is measured")
+    parser.add_argument("--arrivals", type=int, default=10)
+    parser.add_argument("--accounts", type=int, default=300, help="accounts of the group watch")
+    parser.add_argument("--large", action="store_true", help="also list 100,000 messages")
+    parser.add_argument("--offlineimap", action="store_true", help="also run offlineimap, which takes minutes")
+    return parser.parse_args()
+
+
 def main() -> None:
     """Start private servers, measure, print, write."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--arrivals", type=int, default=10)
-    options = parser.parse_args()
+    options = options_of_the_command_line()
+    wanted = set(options.only or (*QUIET, *LIVE))
     calibration = [calibrate() for _ in range(5)]
     results: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -49,10 +74,7 @@ def main() -> None:
         redis.start()
         site = Site(redis_url=redis.url)
         try:
-            site.start()
-            for name, measure in (("first_sync", first_sync.measure), ("live_mail", live_mail.measure)):
-                results[name] = measure(site, dovecot, options)
-                report(name, results[name])
+            measure(groups.Bench(site, dovecot, options), wanted, results)
         finally:
             site.close()
     finally:
@@ -64,11 +86,27 @@ def main() -> None:
     print(f"\ncalibration {results['calibration_ms']} ms; written to {path.relative_to(OUTPUT.parents[1])}")
 
 
+def measure(bench: groups.Bench, wanted: set[str], results: dict[str, Any]) -> None:
+    """Each wanted group: first those without running workers."""
+    bench.site.manage("migrate", "--verbosity", "0")
+    for name, group in QUIET.items():
+        if name in wanted:
+            results[name] = group(bench)
+            report(name, results[name])
+    if not wanted & set(LIVE):
+        return
+    bench.site.start()
+    for name, live_group in LIVE.items():
+        if name in wanted:
+            results[name] = live_group(bench.site, bench.dovecot, bench.options)
+            report(name, results[name])
+
+
 def report(group: str, figures: dict[str, Any]) -> None:
     """A line a figure."""
     print(f"\n{group}")
     for name, value in figures.items():
-        print(f"  {name:<44} {value}", flush=True)
+        print(f"  {name:<64} {value}", flush=True)
 
 
 if __name__ == "__main__":

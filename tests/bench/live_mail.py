@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from argparse import Namespace
+from functools import partial
 from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlencode
@@ -53,7 +54,7 @@ def measure(site: Site, dovecot: DovecotServer, options: Namespace) -> dict[str,
     for number in range(1, arrivals + 1):
         begin = time.perf_counter()
         dovecot.deliver(user.name, MESSAGE % (number, number))
-        wait_until(lambda wanted=number: shows(wanted), what="a new message", timeout_s=60)
+        wait_until(partial(shows, number), what="a new message", timeout_s=60)
         times.append(time.perf_counter() - begin)
     return {
         "arrivals": arrivals,

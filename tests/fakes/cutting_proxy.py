@@ -131,6 +131,10 @@ class CuttingProxy(ServerThread):
         self._limits[direction] = self.bytes_passed[direction] + count
         self.limit_resets = reset
 
+    def forget_limits(self) -> None:
+        """Take back what `cut_after_bytes` said and has not happened."""
+        self._limits.clear()
+
     def drop_connections(self) -> None:
         """Reset every connection now."""
         self.call(self._server.drop_connections())

@@ -18,7 +18,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class WorkerProcess:
-    """The test's side. One child at a time: `deliver` or `submit`, perhaps `kill`, then `wait`."""
+    """The test's side. One child at a time: `deliver`, `submit` or `sync`, perhaps `kill`, then `wait`."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "DATABASE_URL": _database_url(), "DJANGO_SETTINGS_MODULE": "webmail.settings"}
@@ -39,6 +39,10 @@ class WorkerProcess:
     def submit(self, account_id: int, *, tokens: list[str], acknowledge_to: Path) -> int:
         """Submit a message for each token, noting each in the file as soon as the call has returned."""
         return self._start(work="submit", account=account_id, tokens=tokens, acknowledge_to=str(acknowledge_to))
+
+    def sync(self, account_id: int, *, passes: int = 1, kill_at_statement: int = 0) -> int:
+        """Replay and sync in a child, which ends itself before its statement of that number when one is given."""
+        return self._start(work="sync", account=account_id, passes=passes, kill_at_statement=kill_at_statement)
 
     def kill(self) -> None:
         """SIGKILL for the child that runs; nothing when it has ended."""
@@ -98,8 +102,10 @@ def main() -> None:
 
     django.setup()
     import webmail.sync.deliver
+    import webmail.sync.passes
 
     assert webmail.sync.deliver  # loaded before the first fork
+    assert webmail.sync.passes
     for line in sys.stdin:
         order = json.loads(line)
         pid = os.fork()
@@ -135,6 +141,27 @@ def _deliver(order: dict[str, Any]) -> None:
     deliver_submission(order["submission"])
 
 
+def _sync(order: dict[str, Any]) -> None:
+    from contextlib import nullcontext
+
+    from django.db import connection
+
+    from webmail.sync.passes import sync_account
+
+    last, count = order["kill_at_statement"], 0
+
+    def end_there(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(end_there) if last else nullcontext():
+        for _ in range(order["passes"]):
+            sync_account(order["account"])
+
+
 def _submit(order: dict[str, Any]) -> None:
     from accounts.models import MailAccount
     from tests.outbox.letters import submit
@@ -147,7 +174,7 @@ def _submit(order: dict[str, Any]) -> None:
             file.flush()
 
 
-_WORK: dict[str, Callable[[dict[str, Any]], None]] = {"deliver": _deliver, "submit": _submit}
+_WORK: dict[str, Callable[[dict[str, Any]], None]] = {"deliver": _deliver, "submit": _submit, "sync": _sync}
 
 
 def _mark_the_dot_late() -> None:

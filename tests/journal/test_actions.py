@@ -7,7 +7,7 @@ import pytest
 from tests import factories
 from tests.store.conftest import World, world
 from webmail.journal import entries
-from webmail.journal.actions import keywords, mailboxes, move
+from webmail.journal.actions import keywords, mailboxes, move, putting_back
 from webmail.journal.errors import ActionRefused, BadKeyword, NoSuchTarget
 from webmail.journal.models import Action
 from webmail.store import emails
@@ -48,7 +48,7 @@ def test_a_keyword_that_is_none_is_refused_before_anything_changed(world: World,
 def test_a_refused_keyword_is_put_back(world: World) -> None:
     email = factories.make_email(world.inbox, keywords=["$flagged"])
     action = keywords.set_keywords(world.alice, [email], add=["$seen"], remove=["$flagged"])[0]
-    keywords.undo_keywords(action)
+    putting_back.put_back(action)
     assert emails.keywords_of([email.pk])[email.pk] == {"$flagged"}
 
 
@@ -59,7 +59,7 @@ def test_move_keeps_keywords_and_remembers_the_source(world: World) -> None:
     assert boxes(email) == {world.archive.pk}
     assert emails.keywords_of([email.pk])[email.pk] == {"$flagged"}
     assert entries.pending_removals(world.account.pk) == {email.pk: {world.inbox.pk}}
-    move.undo_move(action)
+    putting_back.put_back(action)
     assert boxes(email) == {world.inbox.pk}
 
 

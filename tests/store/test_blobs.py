@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from tests import factories
-from webmail.store import blobs
+from webmail.store import blobs, packs
 from webmail.store.errors import BlobDamaged, BlobMissing, StorageFull
 from webmail.store.models import Blob, BlobLink
 
@@ -57,7 +57,7 @@ def test_a_full_disk_acknowledges_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     class Full:
         f_bavail, f_frsize, f_blocks = 1, 4096, 10**9
 
-    monkeypatch.setattr(blobs.os, "statvfs", lambda _: Full())
+    monkeypatch.setattr(packs.os, "statvfs", lambda _: Full())
     with pytest.raises(StorageFull):
         blobs.put_blob(b"no room")
     assert not Blob.objects.exists()
@@ -65,7 +65,7 @@ def test_a_full_disk_acknowledges_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.req("R88")
 def test_a_write_that_fails_half_way_leaves_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = blobs.os.write
+    real = packs.os.write
     calls = []
 
     def fail_second(descriptor: int, data: Any) -> int:
@@ -74,7 +74,7 @@ def test_a_write_that_fails_half_way_leaves_no_row(monkeypatch: pytest.MonkeyPat
             raise OSError(28, "No space left on device")
         return real(descriptor, data)
 
-    monkeypatch.setattr(blobs.os, "write", fail_second)
+    monkeypatch.setattr(packs.os, "write", fail_second)
     with pytest.raises(StorageFull):
         blobs.put_blobs([b"first", b"second"])
     monkeypatch.undo()

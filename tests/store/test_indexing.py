@@ -3,8 +3,8 @@
 import pytest
 
 from tests.factories import make_account, make_email, make_mailbox, make_user
-from webmail.store import blobs, consistency, emails, indexing
-from webmail.store.models import Email, SearchDocument
+from webmail.store import blobs, consistency, contents, emails, indexing
+from webmail.store.models import Blob, Email, Placement, SearchDocument
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ def stored(account, count: int) -> list[Email]:
 
 def fails_at(monkeypatch, marker: bytes, error: BaseException) -> list[bytes]:
     seen: list[bytes] = []
-    original = indexing.parse_message
+    original = contents.parse_message
 
     def parse(raw: bytes):
         seen.append(raw)
@@ -34,7 +34,7 @@ def fails_at(monkeypatch, marker: bytes, error: BaseException) -> list[bytes]:
             raise error
         return original(raw)
 
-    monkeypatch.setattr(indexing, "parse_message", parse)
+    monkeypatch.setattr(contents, "parse_message", parse)
     return seen
 
 
@@ -83,11 +83,27 @@ def test_message_that_kills_the_process_is_isolated(account, monkeypatch):
     assert len(seen) < 12
 
 
-def test_lost_bytes_are_told(account):
+@pytest.mark.req("Y91")
+def test_lost_bytes_of_a_message_with_a_server_are_fetched_again(account):
     stored(account, 1)
-    blob = Email.objects.get().blob
-    blob.pack = "f" * 32
-    blob.save()
+    Blob.objects.update(pack="f" * 32)
+
+    indexing.index_account(account.pk)
+
+    email = Email.objects.get()
+    assert email.blob is None
+    assert email.body_error == ""
+    assert email.body_wanted_at is not None
+    assert blobs.lost_blobs().count() == 1
+    assert blobs.read_blob(blobs.put_blob(RAW % 0)) == RAW % 0
+    assert blobs.lost_blobs().count() == 0
+
+
+@pytest.mark.req("Y91")
+def test_lost_bytes_that_no_server_has_are_told(account):
+    stored(account, 1)
+    Blob.objects.update(pack="f" * 32)
+    Placement.objects.all().delete()
 
     indexing.index_account(account.pk)
 

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.ids import PUBLIC_ID_LENGTH, new_public_id, new_public_ids
 from tests import factories
 from tests.store.conftest import World
+from webmail.mime.addresses import Address
 from webmail.store import changes, counters, emails, identity, ingest
 from webmail.store.models import Email, EmailMailbox, Mailbox, Placement, Thread
 
@@ -109,7 +111,7 @@ def test_a_message_seen_in_another_mailbox_is_the_same_email(world: World) -> No
     from dataclasses import replace
 
     again = replace(item, place=ingest.Place(world.archive.pk, uidvalidity=1, uid=7))
-    assert identity.match_known(world.account.pk, [again]) == {0: known}
+    assert identity.match_known(world.account.pk, [again]).known == {0: known}
 
 
 @pytest.mark.req("S4")
@@ -119,14 +121,21 @@ def test_equal_twins_in_one_mailbox_stay_two(world: World) -> None:
     item = factories.make_item(world.inbox, uid=1)
     ingest.ingest_emails(world.account.pk, [item])
     twin = replace(item, place=ingest.Place(world.inbox.pk, uidvalidity=1, uid=2))
-    assert identity.match_known(world.account.pk, [twin]) == {}
+    assert identity.match_known(world.account.pk, [twin]) == identity.Matches()
 
 
 @pytest.mark.req("S4")
 def test_the_servers_own_id_decides_alone(world: World) -> None:
     known = factories.make_email(world.inbox, remote_email_id="E1")
-    other = factories.make_item(world.archive, remote_email_id="E1", size_bytes=5, minutes=9_000)
-    assert identity.match_known(world.account.pk, [other]) == {0: known.pk}
+    other = factories.make_item(world.archive, remote_email_id="E1", size_bytes=known.size_bytes, minutes=9_000)
+    assert identity.match_known(world.account.pk, [other]).known == {0: known.pk}
+
+
+@pytest.mark.req("Y55")
+def test_one_id_for_two_sizes_is_not_believed(world: World) -> None:
+    known = factories.make_email(world.inbox, remote_email_id="E1")
+    other = factories.make_item(world.archive, remote_email_id="E1", size_bytes=known.size_bytes + 1, minutes=9_000)
+    assert identity.match_known(world.account.pk, [other]) == identity.Matches()
 
 
 @pytest.mark.req("S5")
@@ -154,3 +163,22 @@ def test_a_batch_of_many_keeps_order_and_ids(world: World) -> None:
     stored = Email.objects.in_bulk(ids)
     assert all(stored[pk].received_at == factories.NOON + timedelta(minutes=n) for n, pk in enumerate(ids))
     assert figures(world.inbox) == (1_200, 1_200, 1_200, 1_200)
+
+
+def test_addresses_are_kept_as_json_would_write_them(world: World) -> None:
+    people = (Address('Zoë "Z" \\ \u2028', "zoë@example.org"), Address("", "a@b"), Address("\x7f", "'@x"))
+    headers = factories.make_headers(subject="x", to=people, references=('a"b@c', "ü@x"))
+    email = factories.make_email(world.inbox, headers=headers)
+    email.refresh_from_db()
+    assert email.addresses["to"] == [[address.name, address.email] for address in people]
+    assert email.addresses["from"] == [["Ben", "ben@example.net"]]
+    assert email.references == ['a"b@c', "ü@x"]
+
+
+def test_ids_of_a_batch_look_like_single_ones_and_differ() -> None:
+    ids = new_public_ids("e", 1_000)
+    single = new_public_id("e")
+    assert len(set(ids)) == 1_000
+    assert {len(one) for one in ids} == {len(single)} == {PUBLIC_ID_LENGTH}
+    assert set("".join(ids)) <= set("e0123456789abcdefghjkmnpqrstvwxyz")
+    assert all(abs(ord(one[1]) - ord(single[1])) <= 1 and one[1:8] <= single[1:8] for one in ids)

@@ -7,8 +7,9 @@ import pytest
 from tests import factories
 from tests.store.conftest import World
 from webmail.mime.addresses import Address
-from webmail.store import changes, emails
-from webmail.store.models import Email
+from webmail.store import changes, emails, indexing, ingest
+from webmail.store.models import Email, SearchDocument
+from webmail.store.search import index
 from webmail.store.search.parse import QueryFault, Term, parse_query
 from webmail.store.search.run import search_emails
 
@@ -127,3 +128,60 @@ def test_a_to_address_is_found_only_in_to(world: World) -> None:
     factories.make_email(world.inbox, headers=headers)
     assert hits(world, "to:carla") == {"An Carla"}
     assert hits(world, "from:carla") == set()
+
+
+# A first listing ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def listed(world: World) -> World:
+    """So many messages in one batch that their search documents come later."""
+    names = ["Zoë", *["Ben"] * ingest.DOCUMENTS_AT_ONCE]
+    items = [
+        factories.make_item(
+            world.inbox, headers=factories.make_headers(subject=f"Größe {number}", from_name=name), uid=number + 1
+        )
+        for number, name in enumerate(names)
+    ]
+    ingest.ingest_emails(world.account.pk, items)
+    return world
+
+
+@pytest.mark.req("Y2")
+def test_mail_of_a_first_listing_is_found_before_its_documents_are_written(listed: World) -> None:
+    assert SearchDocument.objects.count() == 0
+    assert hits(listed, "grosse 17") == {"Größe 17"}
+    assert hits(listed, "from:zoe") == {"Größe 0"}
+    assert len(hits(listed, "subject:GRÖSSE")) == ingest.DOCUMENTS_AT_ONCE + 1
+    assert len(hits(listed, "-zoe")) == ingest.DOCUMENTS_AT_ONCE
+    assert hits(listed, "body:grosse") == set()
+    other = factories.make_user("olga")
+    assert list(search_emails(other, parse_query("grosse"))) == []
+
+
+@pytest.mark.req("Y2")
+def test_documents_left_for_later_are_written_newest_first_and_once(listed: World) -> None:
+    newest = Email.objects.order_by("-id").values_list("id", flat=True)
+    assert index.add_missing(listed.account.pk, limit=5) == 5
+    assert set(SearchDocument.objects.values_list("email_id", flat=True)) == set(newest[:5])
+    indexing.index_account(listed.account.pk)
+    assert SearchDocument.objects.count() == len(newest)
+    assert not Email.objects.filter(has_document=False).exists()
+    assert index.add_missing(listed.account.pk, limit=5) == 0
+    assert hits(listed, "from:zoe") == {"Größe 0"}
+    assert hits(listed, "grosse 17") == {"Größe 17"}
+
+
+@pytest.mark.req("Y2")
+def test_a_body_that_comes_first_brings_the_whole_document(listed: World) -> None:
+    email = Email.objects.get(subject="Größe 3")
+    with changes.recording(listed.account.pk):
+        index.set_bodies([(email.pk, "harbour light")])
+    assert hits(listed, "harbour") == {"Größe 3"}
+    assert hits(listed, 'body:"bour li" subject:grosse') == {"Größe 3"}
+    assert SearchDocument.objects.count() == 1
+
+
+def test_a_few_new_messages_are_in_the_index_at_once(world: World) -> None:
+    ingest.ingest_emails(world.account.pk, [factories.make_item(world.inbox, uid=1)])
+    assert SearchDocument.objects.count() == 1

@@ -11,6 +11,7 @@ from tests.factories import make_mailbox
 from tests.fakes.imap import FakeImapServer
 from tests.outbox.letters import make_raw, make_sender
 from webmail.journal.models import Action
+from webmail.protocols.imap.session import ImapSession
 from webmail.store import changes
 from webmail.store.models import Email, Mailbox, Placement
 from webmail.sync import placements
@@ -41,6 +42,16 @@ def read_in(mailbox: Mailbox) -> list[Email]:
     with changes.recording(mailbox.account_id) as record:
         placements.store_list_data(record, mailbox, rows, holdable=None)
     return list(Email.objects.filter(placements__mailbox=mailbox).order_by("placements__uid"))
+
+
+def read_rows(session: ImapSession, mailbox: Mailbox) -> None:
+    """Store what the server has in a mailbox and its cursor."""
+    selected = session.select(raw_name_of(mailbox))
+    rows = list(session.fetch_list_data(session.search_uids()))
+    mailbox.uidvalidity, mailbox.uidnext = selected.uidvalidity, selected.uidnext
+    mailbox.save(update_fields=["uidvalidity", "uidnext"])
+    with changes.recording(mailbox.account_id) as record:
+        placements.store_list_data(record, mailbox, rows, holdable=None)
 
 
 def put(server: FakeImapServer, mailbox: Mailbox, *, count: int = 1, flags: Iterable[str] = ()) -> list[Email]:

@@ -9,7 +9,7 @@ from tests.sync.conftest import assert_in_step, fill, letter, sync
 from webmail.journal.actions.move import destroy_emails
 from webmail.store import blobs, emails, leases
 from webmail.store.models import Email, Placement
-from webmail.sync import bodies
+from webmail.sync import bodies, body_queue
 from webmail.sync.connections import account_session
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ def test_reading_bodies_never_sets_seen(full_server, connect):
 
 @pytest.mark.req("Y91")
 def test_small_ones_come_first_and_the_slice_ends_in_time(full_server, connect, lease, monkeypatch):
-    monkeypatch.setattr(bodies, "SMALL_BYTES", 1_000)
+    monkeypatch.setattr(body_queue, "SMALL_BYTES", 1_000)
     for number in range(4):
         body = "x" * 5_000 if number % 2 else "short"
         full_server.store.append(full_server.user, "INBOX", letter(number, body=body))
@@ -48,8 +48,8 @@ def test_small_ones_come_first_and_the_slice_ends_in_time(full_server, connect, 
     full_server.faults.lines.clear()
 
     with account_session(account) as session:
-        late = bodies.fetch_missing(session, account.pk, lease, deadline=0.0)
-        done = bodies.fetch_missing(session, account.pk, lease, deadline=time.monotonic() + 30)
+        late = bodies.fetch_missing(session, account, lease, deadline=0.0)
+        done = bodies.fetch_missing(session, account, lease, deadline=time.monotonic() + 30)
 
     fetches = [line for line in full_server.faults.lines if b"BODY.PEEK[]" in line]
     assert (late, done) == (False, True)
@@ -99,7 +99,7 @@ def test_too_large_message_is_listed_but_not_fetched(full_server, connect, monke
 
     assert large.body_error == bodies.TOO_LARGE
     assert large.blob is None
-    assert not bodies.has_missing(account.pk)
+    assert not bodies.has_missing(account)
     assert Email.objects.filter(blob__isnull=False).count() == 2
 
 

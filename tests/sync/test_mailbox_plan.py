@@ -75,22 +75,65 @@ def test_rename_by_mailbox_id():
 
 @pytest.mark.req("Y24")
 @pytest.mark.parametrize(
-    ("held", "new", "found"),
+    ("held", "new", "candidates"),
     [
         pytest.param([Held(1, b"a", uidvalidity=5, uidnext=9)], [("b", 5, 9)], 1, id="one candidate"),
         pytest.param([Held(1, b"a", uidvalidity=5, uidnext=9)], [("b", 5, 8)], 0, id="UIDNEXT lower"),
         pytest.param([Held(1, b"a", uidvalidity=5, uidnext=9)], [("b", 6, 9)], 0, id="UIDVALIDITY differs"),
-        pytest.param([Held(1, b"a", uidvalidity=5, uidnext=9)], [("b", 5, 9), ("c", 5, 9)], 0, id="two candidates"),
-        pytest.param(
-            [Held(1, b"a", uidvalidity=5, uidnext=9), Held(2, b"z", uidvalidity=5, uidnext=2)], [("b", 5, 9)], 0,
-            id="two that are gone",
-        ),
+        pytest.param([Held(1, b"a", uidvalidity=5, uidnext=9)], [("b", 5, 9), ("c", 5, 9)], 2, id="two candidates"),
     ],
-)  # fmt: skip
-def test_rename_without_mailbox_id_needs_exactly_one_candidate(held, new, found):
+)
+def test_without_mailbox_id_a_sample_has_to_prove_a_rename(held, new, candidates):
     new_ones = [listed(name, uidvalidity=validity, uidnext=uidnext) for name, validity, uidnext in new]
 
-    assert len(mailbox_plan.find_renames(held, new_ones)) == found
+    found = mailbox_plan.find_renames(held, new_ones)
+
+    assert len(found) == candidates
+    assert all(rename.needs_sample for rename in found)
+    # Proved twice is proved never: exactly one may remain.
+    assert len(mailbox_plan.settle_renames(held, new_ones, found)) == (1 if candidates == 1 else 0)
+
+
+@pytest.mark.req("Y24")
+def test_what_lies_below_and_the_bare_name_above_go_along():
+    held = [
+        Held(1, b"Old", is_selectable=False),
+        Held(2, b"Old/Mail", uidvalidity=5, uidnext=9),
+        Held(3, b"Old/Mail/Empty", uidvalidity=5, uidnext=1),
+        Held(4, b"Older", uidvalidity=5, uidnext=1),
+    ]
+    tree = [
+        listed("New", is_selectable=False),
+        listed("New/Mail", uidvalidity=5, uidnext=9),
+        listed("New/Mail/Empty", uidvalidity=5, uidnext=1),
+    ]
+    proved = [mailbox_plan.Rename(2, tree[1], needs_sample=True)]
+
+    settled = mailbox_plan.settle_renames(held, tree, proved)
+
+    assert {rename.mailbox_id: rename.listed.name for rename in settled} == {
+        1: "New", 2: "New/Mail", 3: "New/Mail/Empty",
+    }  # fmt: skip
+
+
+@pytest.mark.req("R81")
+def test_many_missing_at_once_are_doubted_first():
+    held = [Held(1, b"INBOX"), *(Held(n, b"box %d" % n, is_doubted=n == 2) for n in range(2, 6))]
+
+    absent = mailbox_plan.absent_mailboxes(held, [listed("INBOX")])
+
+    assert (absent.hide, absent.doubt) == ((2,), (3, 4, 5))
+    big = [*(Held(n, b"box %d" % n) for n in range(2, 9)), Held(9, b"big", messages=501)]
+    assert mailbox_plan.absent_mailboxes(big, [listed(f"box {n}") for n in range(2, 9)]).doubt == (9,)
+
+
+@pytest.mark.req("Y19")
+def test_unwanted_mailboxes_of_others_are_hidden_and_never_removed():
+    held = [Held(1, b"INBOX"), Held(2, b"Shared/a"), Held(3, b"Shared/b", is_missing=True)]
+
+    absent = mailbox_plan.absent_mailboxes(held, [listed("INBOX")], unwanted=frozenset({2, 3}))
+
+    assert (absent.hide, absent.remove, absent.doubt) == ((2,), (), ())
 
 
 @pytest.mark.req("Y24")

@@ -198,3 +198,66 @@ def test_event_at_one_mailbox_looks_at_that_one_only(full_server, connect):
 def test_event_at_a_mailbox_that_is_gone_does_nothing(db):
     passes.sync_mailbox(4711)
     passes.sync_account(4711)
+
+
+@pytest.mark.req("R91")
+def test_mailbox_that_fails_again_is_parked_alone_and_the_pass_is_complete_without_it(full_server, connect):
+    fill(full_server, 2)
+    fill(full_server, 2, mailbox="Archive", first=50)
+    account = connect(full_server)
+    full_server.faults.refuse("SELECT", code="CORRUPTION", text="index is broken", times=None, when=b"Archive")
+
+    sync(account, passes_made=3)
+
+    archive = Mailbox.objects.get(account=account, role="archive")
+    assert archive.parked_until > timezone.now()
+    assert "index is broken" in archive.trouble
+    assert inbox_of(account).total_emails == 2
+    assert (account.state, account.failures) == (AccountState.OK, 0)
+    assert "index is broken" in account.state_reason
+    full_server.faults.clear()
+    Mailbox.objects.filter(pk=archive.pk).update(parked_until=timezone.now())
+    sync(account)
+    archive.refresh_from_db()
+    assert (archive.trouble, archive.parked_until, archive.total_emails) == ("", None, 2)
+
+
+def test_paused_first_synchronisation_still_shows_new_mail(full_server, connect):
+    fill(full_server, 3)
+    account = sync(connect(full_server))
+    MailAccount.objects.filter(pk=account.pk).update(is_backfill_paused=True)
+    fill(full_server, 1, first=30)
+
+    sync(account)
+
+    assert inbox_of(account).total_emails == 4
+    assert Email.objects.filter(blob=None).count() == 1
+
+
+@pytest.mark.req("Y79")
+def test_full_pass_comes_within_a_quarter_of_an_hour_although_the_server_announces_mail(full_server, connect):
+    account = sync(connect(full_server), passes_made=2)
+
+    assert timedelta(minutes=5) < account.next_sync_at - timezone.now() < timedelta(minutes=15)
+
+
+@pytest.mark.req("R83")
+@pytest.mark.req("R51")
+def test_expired_password_stops_the_account(full_server, connect):
+    account = connect(full_server)
+    for command in ("AUTHENTICATE", "LOGIN"):
+        full_server.faults.refuse(command, code="EXPIRED", text="change your password")
+
+    assert sync(account).state == AccountState.AUTH_FAILED
+
+
+@pytest.mark.req("R86")
+def test_wish_that_met_the_lease_of_a_look_is_carried_out_after_it(full_server, connect, monkeypatch):
+    account = sync(connect(full_server), passes_made=2)
+    woken: list[tuple[str, int]] = []
+    monkeypatch.setattr(passes.dispatch, "wake", lambda *asked: woken.append(asked))
+    fill(full_server, 1)
+    MailAccount.objects.filter(pk=account.pk).update(next_sync_at=timezone.now())
+    passes.sync_mailbox(inbox_of(account).pk)
+
+    assert ("sync.account", account.pk) in woken

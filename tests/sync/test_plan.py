@@ -1,5 +1,7 @@
 """The case tables of `sync.plan`: a row there is a row here."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from webmail.sync import plan
 from webmail.sync.plan import (
     Backfill,
     Begin,
+    CheckSample,
     CompareUids,
     Cursor,
     ReadChanges,
@@ -18,6 +21,7 @@ from webmail.sync.plan import (
     SweepWindow,
 )
 
+ALL = (CheckSample(), CompareUids(), SweepAll())
 DONE = {"uidvalidity": 7, "uidnext": 101, "total": 100, "backfill_uid": 1}
 
 
@@ -29,6 +33,11 @@ def server(*, uidvalidity: int = 7, uidnext: int = 101, modseq: int | None = Non
     return ServerState(uidvalidity, uidnext, modseq, total)
 
 
+def blind(**values: int) -> ServerState:
+    """A server whose deltas do not name what was expunged."""
+    return replace(server(**values), tells_vanished=False)
+
+
 @pytest.mark.parametrize(
     ("stored", "now", "steps"),
     [
@@ -38,14 +47,37 @@ def server(*, uidvalidity: int = 7, uidnext: int = 101, modseq: int | None = Non
         pytest.param(cursor(), server(uidvalidity=6), (Relink(), Backfill()), id="Y51 UIDVALIDITY lower"),
         pytest.param(cursor(backfill_uid=50), server(uidvalidity=6), (Relink(), Backfill()), id="Y53 in backfill"),
         pytest.param(cursor(), server(uidnext=90), (Relink(), Backfill()), id="Y54 UIDs given again"),
-        pytest.param(cursor(uidnext=None), server(), (CompareUids(), SweepAll()), id="Y47 rows in doubt"),
+        pytest.param(cursor(uidnext=None), server(), ALL, id="Y47 rows in doubt"),
         pytest.param(cursor(highestmodseq=5), server(modseq=5), (), id="Y34 unchanged"),
         pytest.param(cursor(highestmodseq=5), server(modseq=9), (ReadChanges(5),), id="Y35 Y36 MODSEQ higher"),
         pytest.param(cursor(highestmodseq=5), server(modseq=5, total=99), (ReadChanges(5),), id="Y36 only the count"),
-        pytest.param(cursor(highestmodseq=5), server(modseq=4), (CompareUids(), SweepAll()), id="Y38 MODSEQ lower"),
-        pytest.param(cursor(highestmodseq=5), server(), (CompareUids(), SweepAll()), id="Y38 NOMODSEQ now"),
-        pytest.param(cursor(), server(modseq=5), (CompareUids(), SweepAll()), id="Y38 MODSEQ now"),
+        pytest.param(cursor(highestmodseq=5), server(modseq=4), ALL, id="Y38 MODSEQ lower"),
+        pytest.param(cursor(highestmodseq=5), server(), ALL, id="Y38 NOMODSEQ now"),
+        pytest.param(cursor(), server(modseq=5), ALL, id="Y38 MODSEQ now"),
         pytest.param(cursor(), server(), (SweepWindow(),), id="Y37 nothing came or went"),
+        pytest.param(
+            cursor(highestmodseq=5, delta_modseq=8), server(modseq=9), (ReadChanges(8),), id="Y43 a delta that was cut"
+        ),
+        pytest.param(
+            cursor(highestmodseq=5), blind(modseq=9, uidnext=102), (ReadChanges(5), CompareUids()), id="Y36 one went"
+        ),
+        pytest.param(
+            cursor(highestmodseq=5), blind(modseq=9, uidnext=102, total=101), (ReadChanges(5),), id="Y36 none went"
+        ),
+        pytest.param(
+            cursor(highestmodseq=5, is_due=True),
+            server(modseq=9),
+            (ReadChanges(5), CheckSample(), CompareUids(is_repair=True), SweepAll(is_repair=True)),
+            id="Y44 once a day",
+        ),
+        pytest.param(cursor(is_due=True), server(), (SweepWindow(), *ALL), id="Y44 once a day without CONDSTORE"),
+        pytest.param(cursor(uidnext=None, is_due=True), server(), ALL, id="Y44 compared anyway"),
+        pytest.param(
+            cursor(),
+            server(uidnext=4_000_000_000, total=3_999_999_999),
+            (CompareUids(), SweepWindow()),
+            id="Y42 a number nobody believes",
+        ),
         pytest.param(
             cursor(),
             server(uidnext=104, total=103),
@@ -78,6 +110,7 @@ def test_plan_of_a_mailbox(stored, now, steps):
         (cursor(highestmodseq=5), server(modseq=5, uidvalidity=8), False),
         (cursor(highestmodseq=5, backfill_uid=2), server(modseq=5), False),
         (cursor(highestmodseq=5, uidnext=None), server(modseq=5), False),
+        (cursor(highestmodseq=5, is_due=True), server(modseq=5), False),
         (cursor(), server(), False),  # without a MODSEQ the values say nothing of flags
     ],
 )
@@ -87,15 +120,19 @@ def test_status_proves_that_nothing_changed(stored, status, expected):
 
 @pytest.mark.req("Y29")
 def test_first_batch_is_small_and_newest_first():
-    found = plan.batches(range(1, 1001))
+    count = plan.FIRST_BATCH + plan.NEXT_BATCH + 100
+    found = plan.batches(range(1, count + 1))
 
-    assert [len(batch) for batch in found] == [200, 500, 300]
-    assert found[0][:2] == [1000, 999]
+    assert [len(batch) for batch in found] == [plan.FIRST_BATCH, plan.NEXT_BATCH, 100]
+    assert plan.FIRST_BATCH < plan.NEXT_BATCH
+    assert found[0][:2] == [count, count - 1]
     assert found[-1][-1] == 1
 
 
 def test_later_slices_begin_with_a_full_batch():
-    assert [len(batch) for batch in plan.batches(range(1, 1001), is_first=False)] == [500, 500]
+    uids = range(1, 2 * plan.NEXT_BATCH + 1)
+
+    assert [len(batch) for batch in plan.batches(uids, is_first=False)] == [plan.NEXT_BATCH] * 2
 
 
 @pytest.mark.req("Y37")
@@ -104,9 +141,44 @@ def test_every_message_is_swept_within_twelve_turns(count, start):
     uids = list(range(3, 3 + 2 * count, 2))
     seen: set[int] = set()
     for turn in range(start, start + plan.SWEEP_TURNS):
-        for first, last in plan.sweep_ranges(uids, turn=turn):
+        for first, last in plan.sweep_ranges(uids, turns=[turn]):
             seen.update(range(first, last + 1))
     assert set(uids) <= seen
+
+
+@pytest.mark.req("Y37")
+@pytest.mark.parametrize(
+    ("swept_at", "now", "count"),
+    [(None, 90_000, 12), (90_000, 90_299, 0), (90_299, 90_301, 1), (90_000, 91_000, 3), (90_000, 190_000, 12)],
+)
+def test_turns_of_the_sweep_that_were_missed_are_made_up_for(swept_at, now, count):
+    assert len(plan.sweep_turns(swept_at, now)) == count
+
+
+@pytest.mark.req("Y43")
+def test_checkpoints_never_part_changes_of_one_modseq():
+    assert plan.checkpoints([3, 4, 4, 4, 5, 6], size=2) == [(4, 4), (6, 6)]
+    assert plan.checkpoints([None, None, 7], size=2) == [(2, None), (3, None)]
+    assert plan.checkpoints([], size=2) == []
+
+
+@pytest.mark.req("Y44")
+def test_full_comparisons_of_many_mailboxes_are_spread_and_none_is_later_than_a_day():
+    due_after = [
+        next(hours for hours in range(0, 26) if plan.is_reconciliation_due(number, 0.0, hours * 3600))
+        for number in range(1, 200)
+    ]
+
+    assert max(due_after) <= 24
+    assert len(set(due_after)) > 3
+    assert plan.is_reconciliation_due(1, None, 5.0)
+
+
+@pytest.mark.req("Y53")
+def test_more_than_three_changes_of_uidvalidity_in_an_hour_are_too_many():
+    assert not plan.is_unsteady([100, 200, 300], 400)
+    assert plan.is_unsteady([100, 200, 300, 400], 400)
+    assert not plan.is_unsteady([100, 200, 300, 4000], 4000)
 
 
 @pytest.mark.req("R81")
@@ -136,6 +208,12 @@ def test_mass_removal_waits_for_a_second_pass(known, vanished, marked, apply, ho
 )
 def test_large_vanished_is_checked_first(known, vanished, expected):
     assert plan.is_claim_doubtful(known, vanished) is expected
+
+
+@pytest.mark.req("Y46")
+def test_vanished_that_names_what_was_never_there_is_checked_first():
+    assert plan.is_claim_doubtful(1000, 2, unknown=1)
+    assert not plan.is_claim_doubtful(1000, 0, unknown=500)  # it would remove nothing
 
 
 def words(text: str) -> frozenset[str]:

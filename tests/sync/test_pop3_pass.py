@@ -277,3 +277,48 @@ def test_received_date_is_that_of_the_last_server(pop3_server, connect):
     sync(connect(pop3_server))
 
     assert Email.objects.get().received_at.isoformat() == "2026-03-02T07:00:00+00:00"
+
+
+@pytest.mark.req("Y85")
+def test_name_is_forgotten_after_thirty_days_and_its_mail_is_not_doubled(pop3_server, connect):
+    pop3_server.unique_id_rule = lambda message: "name-" + hashlib.sha256(message.raw).hexdigest()[:20]
+    deliver(pop3_server, 1, 2)
+    account = sync(connect(pop3_server))
+    pop3_server.store.expunge(pop3_server.user, "INBOX", [1])
+    sync(account)
+    Placement.objects.filter(gone_at__isnull=False).update(gone_at=timezone.now() - timedelta(days=31))
+    sync(account)
+    assert Placement.objects.count() == 1
+    assert_stored(account, 1, 2)
+
+    deliver(pop3_server, 1)
+    sync(account, passes_made=2)
+
+    assert_stored(account, 1, 2)
+    assert Placement.objects.filter(gone_at=None).count() == 2
+
+
+@pytest.mark.req("Y85")
+def test_names_are_forgotten_in_slices(pop3_server, connect, monkeypatch):
+    monkeypatch.setattr("webmail.sync.pop3_rows.PRUNE_SLICE", 2)
+    deliver(pop3_server, *range(1, 6))
+    account = sync(connect(pop3_server, leave_on_server=LeaveOnServer.AT_ONCE))
+    Placement.objects.update(gone_at=timezone.now() - timedelta(days=31))
+
+    left = []
+    for _ in range(3):
+        sync(account)
+        left.append(Placement.objects.count())
+
+    assert left == [3, 1, 0]
+    assert_stored(account, 1, 2, 3, 4, 5)
+
+
+@pytest.mark.req("Y90")
+def test_message_that_was_cut_short_stays_on_the_server(pop3_server, connect):
+    deliver(pop3_server, 1, body="x" * 9_000)
+    pop3_server.faults.change_answer("RETR", lambda data: data[:500] + b"\r\n.\r\n")
+
+    sync(connect(pop3_server, leave_on_server=LeaveOnServer.AT_ONCE))
+
+    assert on_server(pop3_server) == 1

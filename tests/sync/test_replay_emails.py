@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import MailAccount
 from tests.fakes.imap import FakeImapServer
@@ -15,9 +16,11 @@ from webmail.journal.models import Action
 from webmail.protocols.errors import ConnectionLost
 from webmail.store import consistency, emails
 from webmail.store.models import Email, EmailKeyword, Mailbox, Placement
+from webmail.sync import passes
 from webmail.sync.connections import close_kept_sessions
 from webmail.sync.passes import sync_mailbox
 from webmail.sync.replay import replay_account
+from webmail.sync.replay_places import GIVE_UP_LOCATING
 
 pytestmark = pytest.mark.django_db
 
@@ -263,11 +266,29 @@ def test_what_is_found_nowhere_holds_up_nothing(start):
     move_emails(None, [email], target=trash)
     set_keywords(None, [other], add=["$flagged"])
 
+    assert replay_account(inbox.account_id) == 0  # a pass may know better
+    Action.objects.update(attempts=GIVE_UP_LOCATING, next_try_at=timezone.now())
+
     assert replay_account(inbox.account_id) == 3
 
     assert set(Action.objects.values_list("status", flat=True)) == {Action.Status.DONE}
     assert on_server(server, "INBOX") == {2: {"\\Flagged"}}
     assert on_server(server, "Trash") == {}
+
+
+@pytest.mark.req("Y74")
+def test_a_keyword_follows_what_another_client_has_moved(start):
+    server, inbox, _ = start()
+    email, *_ = put(server, inbox, count=5)
+    server.store.move(server.user, "INBOX", [1], "Archive")
+    set_keywords(None, [email], add=["$flagged"])
+
+    assert replay_account(inbox.account_id) == 0  # not told to nobody
+    passes.sync_account(inbox.account_id)
+    Action.objects.update(next_try_at=timezone.now())
+
+    assert replay_account(inbox.account_id) == 1
+    assert on_server(server, "Archive") == {1: {"\\Flagged"}}
 
 
 @pytest.mark.req("Y51")

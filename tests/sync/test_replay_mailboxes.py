@@ -7,10 +7,12 @@ import pytest
 from accounts.models import MailAccount
 from tests.factories import make_mailbox
 from tests.fakes.imap import FakeImapServer
+from tests.outbox.letters import make_raw
 from tests.sync.replay_rows import make_fake_account, make_remote, on_server, places, put, replay_due, shown_in
 from webmail.demo.imap_session import ImapConfig
 from webmail.journal.actions.mailboxes import create_mailbox, delete_mailbox, rename_mailbox
 from webmail.journal.actions.move import move_emails
+from webmail.journal.errors import ActionRefused
 from webmail.journal.models import Action
 from webmail.protocols.errors import ConnectionLost
 from webmail.store import consistency
@@ -220,3 +222,83 @@ def test_name_with_the_servers_delimiter_is_refused_in_words():
         assert names(server) == {"c"}
     assert statuses() == ["failed", "done"]
     assert Action.objects.order_by("id")[0].error == "On this server a name cannot hold “.”."
+
+
+@pytest.mark.req("Y19")
+def test_new_and_renamed_mailboxes_lie_in_the_users_own_namespace():
+    with FakeImapServer(config=ImapConfig(prefix="INBOX.", delimiter=".")) as server:
+        account = make_fake_account(server)
+        make_mailbox(account, "INBOX", role="inbox", delimiter=".")
+        box = create_mailbox(account.user, account.pk, name="Work")
+        child = create_mailbox(account.user, account.pk, name="2026", parent=box)
+        replay_account(account.pk)
+        assert (fresh(box).remote_name, fresh(child).remote_name) == ("INBOX.Work", "INBOX.Work.2026")
+        rename_mailbox(account.user, fresh(child), name="Alone", parent=None)
+        replay_account(account.pk)
+        close_kept_sessions()
+        assert fresh(child).remote_name == "INBOX.Alone"
+        assert names(server) == {"Work", "Alone"}
+        with pytest.raises(ActionRefused, match="beside Inbox"):
+            create_mailbox(account.user, account.pk, name="x", parent=Mailbox.objects.get(role="inbox"))
+    assert set(statuses()) == {"done"}
+
+
+@pytest.mark.req("Y27")
+def test_names_below_one_that_cannot_be_decoded_are_built_from_its_bytes(server, account):
+    parent = make_mailbox(account, "odd", remote_name="caf\xe9 &bad")
+    child = create_mailbox(account.user, account.pk, name="Ä", parent=parent)
+    server.faults.answer("CREATE", b"")
+    replay_account(account.pk)
+    assert fresh(child).remote_name == "caf\xe9 &bad/&AMQ-"
+    assert any(b'CREATE "caf\xe9 &bad/&AMQ-"' in line for line in server.faults.lines)
+
+
+@pytest.mark.req("Y25")
+def test_rename_of_a_name_with_wildcards_moves_its_own_children_only(server, account):
+    for name in ("100%", "100%/a", "1000/a", "100_/a"):
+        server.store.create_mailbox(server.user, name)
+    box = make_remote(account, "100%")
+    child = make_mailbox(account, "a", parent=box, remote_name="100%/a")
+    others = [make_mailbox(account, name, remote_name=name) for name in ("1000/a", "100_/a", "100%x")]
+    rename_mailbox(account.user, box, name="Half", parent=None)
+    replay_account(account.pk)
+    assert [fresh(one).remote_name for one in (box, child)] == ["Half", "Half/a"]
+    assert [fresh(one).remote_name for one in others] == ["1000/a", "100_/a", "100%x"]
+
+
+@pytest.mark.req("Y73")
+def test_mail_that_came_since_saves_the_mailbox(server, account):
+    server.store.create_mailbox(server.user, "Work")
+    work = make_remote(account, "Work")
+    put(server, work)
+    delete_mailbox(account.user, work, remove_emails=True)
+    server.store.append(server.user, "Work", make_raw())
+    replay_account(account.pk)
+    assert statuses() == ["failed"]
+    assert Action.objects.get().error == "New mail has come into this mailbox, so it was not deleted."
+    assert len(on_server(server, "Work")) == 2
+
+
+@pytest.mark.req("R83")
+def test_mailbox_with_children_that_the_server_keeps_is_told(server, account):
+    server.store.create_mailbox(server.user, "Work/Unknown")
+    server.faults.refuse("DELETE", code="HASCHILDREN", text="it holds others")
+    delete_mailbox(account.user, make_mailbox(account, "Work"), remove_emails=False)
+    replay_account(account.pk)
+    assert statuses() == ["failed"]
+    assert "it holds others" in Action.objects.get().error
+
+
+@pytest.mark.req("Y19")
+def test_what_the_rights_do_not_allow_is_refused_before_anything_changes(account):
+    shared = make_mailbox(account, "Team", namespace="shared", rights="lrs")
+    flat = make_mailbox(account, "Flat", delimiter="")
+    with pytest.raises(ActionRefused, match="inside Team"):
+        create_mailbox(account.user, account.pk, name="x", parent=shared)
+    with pytest.raises(ActionRefused, match="rename Team"):
+        rename_mailbox(account.user, shared, name="Mine", parent=None)
+    with pytest.raises(ActionRefused, match="delete Team"):
+        delete_mailbox(account.user, shared, remove_emails=True)
+    with pytest.raises(ActionRefused, match="no mailbox inside another"):
+        create_mailbox(account.user, account.pk, name="x", parent=flat)
+    assert not Action.objects.exists()

@@ -91,6 +91,8 @@ CASES: dict[str, Case] = {
     "identity": Case(),
     "identity_delete": Case(POSTED, "POST"),
     "mailbox_settings": Case(),
+    "account_fetching": Case(),
+    "account_fetching_act": Case(POSTED, "POST", {"act": "pause"}),
     "mailbox_edit": Case(),
     "mailbox_delete": Case(),
     "settings_appearance": Case(),

@@ -151,7 +151,9 @@ def test_source_and_download_give_the_message_as_it_came(client: Client, inbox: 
     assert saved.content == HTML
     assert saved.headers["Content-Disposition"] == 'attachment; filename="_x_.eml"'
     assert make_email(inbox).public_id  # without bytes there is nothing to show
-    assert client.get(reverse("message_source", args=[make_email(inbox).public_id])).status_code == 404
+    waiting = client.get(reverse("message_source", args=[make_email(inbox).public_id]))
+    assert waiting.headers["Refresh"].startswith("1;")
+    assert Email.objects.filter(body_wanted_at__isnull=False).count() == 1
 
 
 def test_pictures_of_the_mail_carry_their_own_key(client: Client, inbox: Mailbox) -> None:

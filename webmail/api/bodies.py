@@ -19,12 +19,11 @@ from webmail.mime.body import BodyParts, decompose
 from webmail.mime.filenames import safe_filename
 from webmail.mime.headers import decode_text
 from webmail.mime.parameters import parse_parameters
-from webmail.mime.parse import parse_message
 from webmail.mime.part import Message, Part
 from webmail.mime.plain_text import plain_text_to_html, unflow
 from webmail.mime.reply import body_text
 from webmail.mime.safe_html.sanitize import sanitize
-from webmail.store import blobs, emails
+from webmail.store import contents, emails
 from webmail.store.models import Email
 
 MAX_HTML_CHARS = (
@@ -33,9 +32,10 @@ MAX_HTML_CHARS = (
 RETRY_AFTER_S = "1"
 
 
-def fetching(request: ApiRequest, email: Email) -> HttpResponse | None:
-    """None when the bytes are here. Else they are asked for, and the answer is 202, or 502 when they cannot be had."""
-    if email.blob is not None:
+def fetching(request: ApiRequest, email: Email, *, whole: bool = False) -> HttpResponse | None:
+    """None when the text is here, or with `whole` all bytes. Else they are asked for, and the answer is 202, or 502 when
+    they cannot be had."""
+    if email.blob_id is not None or (contents.is_readable(email) and not whole):
         return None
     if email.body_error:
         raise Problem("body-unavailable", email.body_error)
@@ -45,14 +45,18 @@ def fetching(request: ApiRequest, email: Email) -> HttpResponse | None:
 
 def read_message(email: Email) -> Message:
     """The message taken apart. Its bytes must be here. Raises `BlobMissing`, `BlobDamaged`, `MessageTooLargeError`."""
-    return parse_message(read_raw(email))
+    try:
+        return contents.read_message(email)
+    except contents.NotHere as error:
+        raise Problem("body-not-here", headers={"Retry-After": RETRY_AFTER_S}) from error
 
 
 def read_raw(email: Email) -> bytes:
     """The bytes, which must be here."""
-    if email.blob is None:
-        raise Problem("body-not-here", headers={"Retry-After": RETRY_AFTER_S})
-    return blobs.read_blob(email.blob)
+    try:
+        return contents.read_raw(email)
+    except contents.NotHere as error:
+        raise Problem("body-not-here", headers={"Retry-After": RETRY_AFTER_S}) from error
 
 
 def body_of(email: Email) -> BodyOut:

@@ -173,7 +173,7 @@ def whole_messages(found: Sequence[Email], names: Names, *, with_preview: bool) 
 
 def etag_of(email: Email) -> str:
     """Made from the modseq (jmap S7); the bytes arrive without one, and then the message says more."""
-    return f"{email.updated_modseq}.{int(email.blob_id is not None)}{int(email.is_indexed)}"
+    return f"{email.updated_modseq}.{int(email.blob_id is not None)}{int(email.text_blob_id is not None)}{int(email.is_indexed)}"
 
 
 def addresses(email: Email, field: str) -> list[AddressOut]:

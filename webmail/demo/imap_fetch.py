@@ -22,7 +22,7 @@ MACROS = {
 PLAIN_ITEMS = {"UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY", "BODYSTRUCTURE"}
 OLD_BODY_ITEMS = {"RFC822": "", "RFC822.HEADER": "HEADER", "RFC822.TEXT": "TEXT"}
 # Items that exist only with a capability: asking for one without it is BAD, as on a server that never heard of it.
-CAPABILITY_ITEMS = {"MODSEQ": "CONDSTORE", "EMAILID": "OBJECTID", "THREADID": "OBJECTID"}
+CAPABILITY_ITEMS = {"MODSEQ": "CONDSTORE", "EMAILID": "OBJECTID", "THREADID": "OBJECTID", "X-GM-MSGID": "X-GM-EXT-1"}
 
 _BODY_ITEM = re.compile(r"BODY(\.PEEK)?\[([^\]]*)\](?:<(\d+)\.(\d+)>)?\Z", re.IGNORECASE)
 
@@ -100,4 +100,5 @@ _PLAIN: dict[str, Callable[[Message], bytes]] = {
     "MODSEQ": lambda message: b"(%d)" % message.modseq,
     "EMAILID": lambda message: b"(E%b)" % message.content_id[:32].encode("ascii"),
     "THREADID": lambda message: b"NIL",
+    "X-GM-MSGID": lambda message: b"%d" % int(message.content_id[:16], 16),
 }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from webmail.demo import imap_mailboxes as boxes
 from webmail.demo import imap_messages as mail
+from webmail.demo import imap_notify as notify
 from webmail.demo.errors import StoreError
 from webmail.demo.hooks import Cut, Hooks
 from webmail.demo.imap_session import ImapConfig, Session
@@ -45,6 +46,7 @@ MAILBOX_COMMANDS: dict[str, Handler] = {
     "SUBSCRIBE": boxes.do_subscribe,
     "UNSUBSCRIBE": boxes.do_unsubscribe,
     "NAMESPACE": boxes.do_namespace,
+    "NOTIFY": notify.do_notify,
     "APPEND": mail.do_append,
 }
 MESSAGE_COMMANDS: dict[str, Handler] = {
@@ -189,9 +191,10 @@ class Connection:
     async def _finish(self, status: str) -> None:
         """Send the queued lines, changes others made, and the tagged status in one write."""
         session = self._session
-        if status.startswith("OK") and session.view is not None:
+        if status.startswith("OK") and session.user is not None:
             with session.store.lock:
                 session.poll(may_expunge=self._command not in KEEPS_NUMBERS)
+                notify.tell_changes(session)
         data = b"".join(session.out)
         session.out.clear()
         if status:
@@ -305,7 +308,9 @@ class Connection:
             while True:
                 self._changed.clear()
                 with session.store.lock:
-                    session.poll(may_expunge=True)
+                    if notify.wants_selected(session):
+                        session.poll(may_expunge=True)
+                    notify.tell_changes(session)
                 if session.out:
                     data = b"".join(session.out)
                     session.out.clear()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from webmail.demo.errors import NoSuchMailbox
 from webmail.demo.hooks import Hooks
 from webmail.demo.imap_fetch import render_flags
+from webmail.demo.imap_notify import Notify
 from webmail.demo.imap_syntax import Bad, No, Value, as_text, decode_utf7, encode_utf7, format_set, parse_set, quote
 from webmail.demo.model import INBOX, Mailbox, Message
 from webmail.demo.store import DemoStore
@@ -20,7 +21,8 @@ from webmail.demo.store import DemoStore
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Everything Dovecot 2.3 offers that a mail client uses. OBJECTID (RFC 8474) is understood too, but must be asked for.
+# Everything Dovecot 2.3 offers that a mail client uses. OBJECTID (RFC 8474) and NOTIFY (RFC 5465) are understood too, but
+# must be asked for.
 DEFAULT_CAPABILITIES = frozenset(
     {
         "CHILDREN",
@@ -57,6 +59,8 @@ class ImapConfig:
     is_implicit_tls: bool = False
     requires_tls: bool = False
     """LOGINDISABLED until STARTTLS."""
+    notify_limit: int = 1_000
+    """Changes at once beyond which NOTIFY ends with NOTIFICATIONOVERFLOW."""
 
 
 @dataclass(slots=True)
@@ -90,6 +94,7 @@ class Session:
     view: View | None = None
     enabled: set[str] = field(default_factory=set)
     out: list[bytes] = field(default_factory=list)
+    notify: Notify | None = None
 
     def has(self, capability: str) -> bool:
         """Tell whether this server really has an ability."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,13 +20,15 @@ from webmail.store.sql import chunks, insert_rows
 FIRST_RETRY_S = 30
 LONGEST_RETRY_S = 3600
 
+EmailRow = tuple[int, int | None, Mapping[str, Any]]  # email id, source mailbox id, what changed
+
 
 def append_action(
     account_id: int,
     kind: str,
     *,
     user: User | None,
-    emails: Sequence[tuple[int, int | None, Mapping[str, Any]]] = (),
+    emails: Sequence[EmailRow] = (),
     mailbox: Mailbox | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> Action:
@@ -37,10 +39,23 @@ def append_action(
     action = Action.objects.create(
         account_id=account_id, user=user, kind=kind, mailbox=mailbox, arguments=dict(arguments or {})
     )
-    rows = [(action.pk, email_id, source_id, _json(changed)) for email_id, source_id, changed in emails]
-    insert_rows(ActionEmail, ("action_id", "email_id", "source_id", "changed"), rows)
+    add_emails(action, emails)
     dispatch.wake("journal.replay", account_id)
     return action
+
+
+def add_emails(action: Action, emails: Sequence[EmailRow]) -> None:
+    """More Emails for an Action, in the transaction that changed their rows."""
+    rows = [(action.pk, email_id, source_id, _json(changed), False, "{}") for email_id, source_id, changed in emails]
+    insert_rows(ActionEmail, ("action_id", "email_id", "source_id", "changed", "is_done", "progress"), rows)
+    if rows:
+        Action.objects.filter(pk=action.pk).update(total=F("total") + len(rows))
+        action.total += len(rows)
+
+
+def replay_lease(account_id: int) -> str:
+    """The name of the lease under which an account's Actions are carried out, and put back."""
+    return f"replay:{account_id}"
 
 
 def open_actions(account_id: int) -> list[Action]:
@@ -66,12 +81,42 @@ def save_progress(action: Action, progress: Mapping[str, Any]) -> None:
     Action.objects.filter(pk=action.pk).update(progress=action.progress)
 
 
+def open_rows(actions: Sequence[Action], *, limit: int) -> list[ActionEmail]:
+    """The next Emails the server was not told of yet, those of one source together; empty when all came to an end."""
+    rows = ActionEmail.objects.filter(action__in=[action.pk for action in actions], is_done=False)
+    return list(rows.order_by("source_id", "id")[:limit])
+
+
+def settle(rows: Sequence[ActionEmail]) -> None:
+    """These came to an end: carried out, or nothing to do any more. Call it in the transaction of their rows."""
+    for chunk in chunks(row.pk for row in rows):
+        ActionEmail.objects.filter(pk__in=chunk).update(is_done=True)
+    for action_id, count in Counter(row.action_id for row in rows).items():
+        Action.objects.filter(pk=action_id).update(done_count=F("done_count") + count)
+    for row in rows:
+        row.is_done = True
+
+
+def is_stop_wanted(actions: Sequence[Action]) -> bool:
+    """Whether the user has asked for one of these to be stopped since it began."""
+    ids = [action.pk for action in actions]
+    return Action.objects.filter(pk__in=ids, stop_wanted_at__isnull=False).exists()
+
+
 def mark_done(action: Action) -> None:
     """Carried out, or nothing to do any more."""
     Action.objects.filter(pk=action.pk, status__in=Action.OPEN).update(
-        status=Action.Status.DONE, done_at=timezone.now(), error=""
+        status=Action.Status.DONE, done_at=timezone.now(), error="", done_count=F("total"), progress={}
     )
     action.status = Action.Status.DONE
+
+
+def mark_stopped(action: Action) -> None:
+    """The user stopped it. The caller has put back what was not told yet."""
+    Action.objects.filter(pk=action.pk, status__in=Action.OPEN).update(
+        status=Action.Status.STOPPED, done_at=timezone.now(), unapplied=[]
+    )
+    action.status = Action.Status.STOPPED
 
 
 def mark_waiting(action: Action, *, error: str) -> None:
@@ -96,28 +141,33 @@ def retry_now(account_id: int) -> int:
     return count
 
 
-def pending_keywords(account_id: int, *, since: datetime | None = None) -> dict[int, frozenset[str]]:
+def pending_keywords(
+    account_id: int, *, since: datetime | None = None, email_ids: Collection[int] | None = None
+) -> dict[int, frozenset[str]]:
     """The keywords of each Email that open Actions touch: sync leaves exactly those alone (sync Y60, Y64).
 
     `since`: when sync began to ask the server. What was carried out after that may not be in the answer yet, so Actions
-    done since then count as open.
+    done since then count as open. `email_ids`: only of these, so that a look at a few stays cheap beside an act on many.
     """
-    rows = _pending(account_id, (Action.Kind.KEYWORDS,), since).values_list("email_id", "changed")
     found: dict[int, set[str]] = defaultdict(set)
-    for email_id, changed in rows:
-        found[email_id] |= {*changed.get("added", ()), *changed.get("removed", ())}
+    for rows in _pending_of(_pending(account_id, (Action.Kind.KEYWORDS,), since), email_ids):
+        for email_id, changed in rows.values_list("email_id", "changed"):
+            found[email_id] |= {*changed.get("added", ()), *changed.get("removed", ())}
     return {email_id: frozenset(keywords) for email_id, keywords in found.items()}
 
 
-def pending_removals(account_id: int, *, since: datetime | None = None) -> dict[int, set[int]]:
+def pending_removals(
+    account_id: int, *, since: datetime | None = None, email_ids: Collection[int] | None = None
+) -> dict[int, set[int]]:
     """The mailboxes that open moves and deletions take each Email out of: sync does not put it back there.
 
-    `since` as in `pending_keywords`.
+    `since` and `email_ids` as in `pending_keywords`.
     """
-    rows = _pending(account_id, (Action.Kind.MOVE, Action.Kind.DESTROY), since).filter(source__isnull=False)
+    leaving = _pending(account_id, (Action.Kind.MOVE, Action.Kind.DESTROY, Action.Kind.TRANSFER), since)
     found: dict[int, set[int]] = defaultdict(set)
-    for email_id, source_id in rows.values_list("email_id", "source_id"):
-        found[email_id].add(source_id)
+    for rows in _pending_of(leaving.filter(source__isnull=False), email_ids):
+        for email_id, source_id in rows.values_list("email_id", "source_id"):
+            found[email_id].add(source_id)
     return dict(found)
 
 
@@ -135,6 +185,16 @@ def _pending(account_id: int, kinds: Sequence[str], since: datetime | None) -> Q
     if since is not None:
         unfinished |= Q(action__done_at__gte=since)
     return ActionEmail.objects.filter(unfinished, action__account_id=account_id, action__kind__in=kinds)
+
+
+def _pending_of(
+    rows: QuerySet[ActionEmail], email_ids: Collection[int] | None
+) -> Iterator[QuerySet[ActionEmail]]:
+    if email_ids is None:
+        yield rows
+        return
+    for chunk in chunks(email_ids):
+        yield rows.filter(email_id__in=chunk)
 
 
 def held_emails(email_ids: Iterable[int]) -> set[int]:
@@ -163,5 +223,12 @@ def recent_failures(user: User, *, limit: int = 20) -> list[Action]:
     return list(failed.select_related("account").order_by("-id")[:limit])
 
 
+def waiting_actions(user: User, *, limit: int = 20) -> list[Action]:
+    """Acts that could not be carried out so far, oldest first; `error` says why, and they are tried again (sync Y64)."""
+    accounts = MailAccount.objects.filter(user=user)
+    stuck = Action.objects.filter(account__in=accounts, status__in=Action.OPEN).exclude(error="")
+    return list(stuck.select_related("account").order_by("id")[:limit])
+
+
 def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps({key: sorted(items) for key, items in value.items()})
+    return json.dumps({key: sorted(items) for key, items in value.items()}) if value else "{}"

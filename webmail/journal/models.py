@@ -2,7 +2,8 @@
 
     pending -> running -> done
        ^          |-----> failed   (the rows were put back and the user is told)
-       |__________|                (a temporary refusal: next_try_at says when)
+       |__________|-----> stopped  (by the user: what was not told yet was put back)
+       (a temporary refusal: next_try_at says when)
 
 A row is written in the transaction that changes the store (jmap S15). `running` without a live lease is taken up again:
 every step is safe to repeat.
@@ -29,6 +30,7 @@ class Action(models.Model):
         MOVE = "move"  # arguments: {"target": mailbox id}; each ActionEmail has its source
         COPY = "copy"  # arguments: {"target": mailbox id}
         DESTROY = "destroy"  # each ActionEmail has its source
+        TRANSFER = "transfer"  # into another account: {"target": mailbox id, "keep": bool, "source": mailbox id | null}
         CREATE_MAILBOX = "create_mailbox"  # mailbox is the new row
         RENAME_MAILBOX = "rename_mailbox"  # arguments: {"old_remote_name": …, "old_name": …, "old_parent": id | null}
         DELETE_MAILBOX = "delete_mailbox"  # arguments: {"remote_name": …}
@@ -38,6 +40,7 @@ class Action(models.Model):
         RUNNING = "running"
         DONE = "done"
         FAILED = "failed"
+        STOPPED = "stopped"
 
     public_id = models.CharField(
         max_length=PUBLIC_ID_LENGTH, unique=True, default=partial(new_public_id, "o"), editable=False
@@ -45,14 +48,22 @@ class Action(models.Model):
     account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="actions", db_index=False)
     user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     kind = models.CharField(max_length=16, choices=Kind)
-    mailbox = models.ForeignKey(Mailbox, null=True, on_delete=models.CASCADE, related_name="+")
+    # Of a TRANSFER the one in the other account. null as well when it was deleted since: then the act is refused and what it
+    # hid comes back.
+    mailbox = models.ForeignKey(Mailbox, null=True, on_delete=models.SET_NULL, related_name="+")
     arguments = models.JSONField(default=dict)
     status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
-    # How far a repeated run may skip, such as {"copied": {"12": [uidvalidity, uid]}} (sync Y68, Y71).
+    # How far a repeated run may skip; see `sync.replay_emails` and `sync.transfer` (sync Y68, Y71).
     progress = models.JSONField(default=dict)
     attempts = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField(default=timezone.now)
     error = models.CharField(max_length=600, blank=True)  # for people; may quote the server
+    # Invariant: `total` counts the ActionEmails ever made, `done_count` those of them that came to an end.
+    total = models.PositiveIntegerField(default=0)
+    done_count = models.PositiveIntegerField(default=0)
+    # "All that match": [first, last] ranges of ids of Emails whose rows are still to be changed (see `selection`).
+    unapplied = models.JSONField(default=list)
+    stop_wanted_at = models.DateTimeField(null=True)  # by the user; replay stops between two batches
     created_at = models.DateTimeField(default=timezone.now)
     done_at = models.DateTimeField(null=True)
 
@@ -79,6 +90,11 @@ class ActionEmail(models.Model):
     source = models.ForeignKey(Mailbox, null=True, on_delete=models.CASCADE, related_name="+", db_index=False)
     # The keywords the act really changed, to put back on refusal: {"added": [...], "removed": [...]}
     changed = models.JSONField(default=dict)
+    is_done = models.BooleanField(default=False)  # the server was told, or there was nothing to tell
+    # TRANSFER: {} before anything was sent, {"begun": true} from then on, {"uid": n, "uidvalidity": v} when APPEND was answered
+    # ({"appended": true} without APPENDUID), and the Email in the other account once its rows are there.
+    progress = models.JSONField(default=dict)
+    arrived = models.ForeignKey(Email, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
         constraints: ClassVar = [

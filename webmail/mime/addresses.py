@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from webmail.mime.encoded_words import clean_text, decode_text, header_to_str
 from webmail.mime.limits import MAX_ADDRESSES, MAX_HEADER_BYTES
@@ -37,6 +38,7 @@ _FAST = re.compile(
     r'[ \t\r\n]*+(?:(?:"([^"\\]*+)"|([^"<>(),:;@\\\[\]]*+))[ \t\r\n]*+<([^<>\s"(),:;\\@]++@[^<>\s"(),:;\\@]++)>'
     r'|([^<>\s"(),:;\\@=]++@[^<>\s"(),:;\\@=]++))[ \t\r\n]*+(?:,|\Z)'
 )
+_MAX_CACHED_BYTES = 200
 _TOKEN = re.compile(
     r"""(?P<word>=\?[^?\s]{1,80}\?[bBqQ]\?[^?"<>]*+\?=)   # a comma inside an encoded word separates nothing
       | (?P<text>[^\s"(<>,;:=@]++|=|@)
@@ -262,11 +264,39 @@ def _read_fast(text: str) -> tuple[Address, ...] | None:
     return tuple(found)
 
 
+def _read_known(value: bytes) -> tuple[Address, ...] | None:
+    """A field in which what stands between the commas is an address of a plain form each time; else None.
+
+    A piece that is one by itself is one in its field: no quotation or comment can be open where it begins.
+    """
+    pieces = value.split(b",", MAX_ADDRESSES)
+    if len(pieces) >= MAX_ADDRESSES or len(value) > MAX_HEADER_BYTES:
+        return None
+    found = []
+    for piece in pieces:
+        address = _read_piece(piece) if len(piece) <= _MAX_CACHED_BYTES else None
+        if address is None:
+            return None
+        found.append(address)
+    return tuple(found)
+
+
+@lru_cache(maxsize=8_192)
+def _read_piece(piece: bytes) -> Address | None:
+    # The same people write again and again: reading them anew was a fifth of the time of a list header.
+    fast = (
+        _read_fast(piece.decode("ascii")) if piece.isascii() and b"\0" not in piece and b"\x1b" not in piece else None
+    )
+    return fast[0] if fast and len(fast) == 1 else None
+
+
 def parse_addresses(value: bytes | str) -> tuple[Address, ...]:
     """All addresses of a field, groups flattened (RFC 8621 4.1.2.3), at most MAX_ADDRESSES; a comment serves as name.
 
     Best effort on broken input: a missing comma, bracket or quote costs a name rather than an address. Never raises.
     """
+    if isinstance(value, bytes) and (known := _read_known(value)) is not None:
+        return known
     text = header_to_str(value[:MAX_HEADER_BYTES])
     if text.isascii() and "\0" not in text:
         fast = _read_fast(text)

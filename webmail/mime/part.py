@@ -47,6 +47,10 @@ class Part:
             self._size_bytes = len(self.source) if self.encoding in IDENTITY else len(self.decoded())
         return self._size_bytes
 
+    def known_size(self, size_bytes: int) -> None:
+        """Say how large the content is where it was left out (see `skeleton`)."""
+        self._size_bytes = size_bytes
+
     def decoded(self) -> bytes:
         """The content after transfer decoding; decoded anew on each call. b"" for a multipart."""
         if self.is_multipart:
@@ -84,12 +88,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Message:
-    """A whole message. `defects`: short names of what was wrong or cut off; never a reason not to show it."""
+    """A whole message, or its skeleton. `defects`: short names of what was wrong or cut off; never a reason not to show it.
+
+    `left_out`: section numbers of the parts whose content is not here, which only a skeleton has.
+    """
 
     headers: Headers
     list_headers: ListHeaders
     root: Part
     defects: tuple[str, ...] = ()
+    left_out: frozenset[str] = frozenset()
 
     def part(self, part_id: str) -> Part | None:
         """The part with this section number, or None."""

@@ -67,7 +67,12 @@ def _skip_leader(text: str, start: int) -> int:
 def thread_subject(subject: str) -> str:
     """A key that is equal for messages of one conversation: the base subject, also without the reply marks of other
     languages (`AW:`, `SV:`, `回复:`), case-folded, white space removed (RFC 8621 section 3)."""
-    text = base_subject(subject)
+    return thread_key(base_subject(subject))
+
+
+def thread_key(base: str) -> str:
+    """`thread_subject` of a subject whose base subject is known."""
+    text = base
     while (found := _FOREIGN.match(text)) and found.end() < len(text):
         text = base_subject(text[found.end() :])
     return "".join(text.casefold().split())

@@ -31,7 +31,7 @@ from webmail.outbox.errors import (
 )
 from webmail.outbox.messages import MAX_FILES_BYTES, id_for
 from webmail.outbox.models import Draft, DraftAttachment
-from webmail.store import blobs
+from webmail.store import blobs, contents
 from webmail.store.models import Email
 
 Mode = Literal["new", "reply", "reply_all", "forward"]
@@ -64,7 +64,7 @@ def create_draft(
     if original is None or mode == "new":
         chosen = identity or choose_identity(account)
         return _insert_draft(account, chosen, text=_with_signature(chosen, ""))
-    message = _read_original(original)
+    message = _read_original(original, whole=mode == "forward")
     if message is None and mode == "forward":
         raise OriginalNotHere
     chosen = identity or choose_identity(account, original=original, message=message)
@@ -220,8 +220,14 @@ def _with_signature(identity: Identity, quoted: str) -> str:
     return "".join(parts)
 
 
-def _read_original(original: Email) -> Message | None:
-    return parse_message(blobs.read_blob(original.blob)) if original.blob is not None else None
+def _read_original(original: Email, *, whole: bool) -> Message | None:
+    """None when it is not here: to forward it takes the attachments, to quote it only the text."""
+    if original.blob is None and whole:
+        return None
+    try:
+        return contents.read_message(original)
+    except contents.NotHere:
+        return None
 
 
 def _seed(user: User, original: Email, message: Message | None, mode: Mode) -> ReplySeed:

@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 
 from webmail.protocols.errors import (
     AddressNotAllowed,
@@ -104,11 +106,20 @@ def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
-    """Certificate and host name are always verified; there is no switch to turn that off (security R33)."""
+    """Certificate and host name are always verified; there is no switch to turn that off (security R33).
+
+    Connections share a context: each would else hold all authorities of the system once more (sync Y10).
+    """
+    changed_at = Path(endpoint.ca_file).stat().st_mtime_ns if endpoint.ca_file else 0
+    return _tls_context(endpoint.ca_file, changed_at)
+
+
+@lru_cache(maxsize=8)
+def _tls_context(ca_file: str | None, changed_at: int) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if endpoint.ca_file:
-        context.load_verify_locations(endpoint.ca_file)
+    if ca_file:
+        context.load_verify_locations(ca_file)
     return context
 
 
@@ -237,7 +248,52 @@ class Connection:
         self._buffer += chunk
         return True
 
+    def receive_now(self, *, max_bytes: int = READ_CHUNK_BYTES) -> bytes:
+        """What is there without waiting, at most `max_bytes`; empty when nothing is. For selectors.
+
+        Raises `ConnectionLost` at the end of the connection. While `has_decrypted`, call again: no selector will tell.
+        """
+        if self._buffer:
+            data = bytes(self._buffer)
+            self._buffer.clear()
+            return data
+        self._refuse_closed()
+        self._sock.settimeout(0)
+        try:
+            chunk = self._sock.recv(max_bytes)
+        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return b""
+        except (OSError, ValueError) as error:
+            self.close()
+            raise ConnectionLost("the connection broke while waiting") from error
+        if not chunk:
+            self.close()
+            raise ConnectionLost("the server closed the connection")
+        self.bytes_read += len(chunk)
+        return chunk
+
+    @property
+    def has_decrypted(self) -> bool:
+        """Whether bytes wait on our side of the socket: kept here, or in the TLS layer."""
+        if self._buffer:
+            return True
+        return isinstance(self._sock, ssl.SSLSocket) and not self.is_closed and self._sock.pending() > 0
+
     # Writing --------------------------------------------------------------------------------------------------
+
+    def send_now(self, data: bytes) -> None:
+        """A short line, without waiting. A peer that has not even room for it is as good as gone: `ConnectionLost`."""
+        self._refuse_closed()
+        self._sock.settimeout(0)
+        try:
+            sent = self._sock.send(data)
+        except (OSError, ValueError) as error:
+            self.close()
+            raise ConnectionLost("the connection broke while writing") from error
+        if sent < len(data):
+            self.close()
+            raise ConnectionLost("the server stopped reading")
+        self.bytes_written += sent
 
     def write(self, data: bytes | memoryview) -> None:
         """All of `data`, within the running deadline."""

@@ -1,148 +1,58 @@
-"""Bytes, content-addressed: packs on disk by default, objects in an S3 bucket when grown.
+"""Bytes, content-addressed: rows that point into packs on disk by default, to objects in an S3 bucket when grown.
 
-Why packs: a synced file for each of 20,000 messages costs 22 s, an append to a pack with one fsync per batch 0.4 s (design
-section 5). A writer owns its pack, so writers never wait for each other; a row points to bytes only after their fsync, so a
-torn tail is garbage that nobody sees. Paths come from our own random names and hashes, never from mail (security R23).
+A row is written only after its bytes are durable (reliability R88), and each reading compares them with their hash (sync Y91).
+Bytes that were lost or damaged are marked, not forgotten: the next time the same content comes, it is written again.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
-import secrets
-import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import structlog
 from django.conf import settings
+from django.db.models import CharField, QuerySet, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
-from webmail.store.errors import BlobDamaged, BlobMissing, StorageFull
+from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Blob, BlobLink
+from webmail.store.objects import S3Store
+from webmail.store.packs import LOW_SPACE_BYTES, LOW_SPACE_SHARE, PackStore, Place, Streamed, check_space
 from webmail.store.sql import chunks
 
-PACK_SIZE_BYTES = 64 * 1024 * 1024  # a full pack is closed; small enough to compact in one go
-LOW_SPACE_BYTES = 1_000_000_000  # reliability R88: stop before the disk is full
-LOW_SPACE_SHARE = 0.05
+__all__ = [
+    "LOST", "LOW_SPACE_BYTES", "LOW_SPACE_SHARE", "BlobStore", "blob_store", "check_space", "get_blob_for", "link_blobs",
+    "lost_blobs", "mark_lost", "put_blob", "put_blobs", "put_stream", "read_blob", "upload_blob",
+]  # fmt: skip
+
+log = structlog.get_logger(__name__)
+
 UPLOAD_LIFETIME = timedelta(hours=24)  # jmap S14 asks for an hour at least
+# A known row that is given out again counts as new, so that the collector leaves it alone until it is referenced.
+TOUCH_AFTER = timedelta(hours=1)
+LOST = "lost:"  # in front of the pack of a row whose bytes could not be read; they are written again when they come
 
 
 class BlobStore(Protocol):
-    """Where bytes go. `write` returns after they are durable."""
+    """Where bytes go. `write` and `write_stream` return after they are durable."""
 
-    def write(self, items: Sequence[tuple[str, bytes]]) -> list[tuple[str, int]]:
+    def write(self, items: Sequence[tuple[str, bytes]]) -> list[Place]:
         """Store (sha256, bytes) pairs; returns (pack, offset) for each. Raises `StorageFull`."""
+
+    def write_stream(self, pieces: Iterable[bytes]) -> Streamed:
+        """Store one byte string given in pieces. Raises `StorageFull`."""
+
+    def discard(self, streamed: Streamed) -> None:
+        """Take back a stream that turned out to be known."""
 
     def read(self, sha256: str, pack: str, offset: int, size: int) -> bytes:
         """Raises `BlobMissing`."""
-
-
-@dataclass
-class _OpenPack:
-    name: str
-    descriptor: int
-    size: int
-
-
-class PackStore:
-    """Append-only packs under one directory. A writer takes an open pack of the process, or begins one."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._idle: list[_OpenPack] = []
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-
-    def write(self, items: Sequence[tuple[str, bytes]]) -> list[tuple[str, int]]:
-        check_space(self.root)
-        places = []
-        pack: _OpenPack | None = None
-        try:
-            for _, raw in items:
-                pack = pack or self._take()
-                places.append((pack.name, pack.size))
-                _write_all(pack.descriptor, raw)
-                pack.size += len(raw)
-                if pack.size >= PACK_SIZE_BYTES:
-                    _close(pack)
-                    pack = None
-            if pack is not None:
-                os.fsync(pack.descriptor)
-                self._give_back(pack)
-        except OSError as error:
-            # What the tail holds is unknown now: the pack is left behind, rows point only to what was synced before.
-            if pack is not None:
-                os.close(pack.descriptor)
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise StorageFull("the disk is full") from error
-            raise
-        return places
-
-    def read(self, sha256: str, pack: str, offset: int, size: int) -> bytes:
-        try:
-            with (self.root / pack[:2] / pack).open("rb") as file:
-                file.seek(offset)
-                raw = file.read(size)
-        except FileNotFoundError as error:
-            raise BlobMissing(f"pack {pack} is missing") from error
-        if len(raw) != size:
-            raise BlobMissing(f"pack {pack} ends before the blob does")
-        return raw
-
-    def _take(self) -> _OpenPack:
-        with self._lock:
-            if self._pid != os.getpid():  # after a fork the parent's packs are not ours to write
-                self._idle, self._pid = [], os.getpid()
-            if self._idle:
-                return self._idle.pop()
-        return self._create()
-
-    def _give_back(self, pack: _OpenPack) -> None:
-        with self._lock:
-            self._idle.append(pack)
-
-    def _create(self) -> _OpenPack:
-        name = secrets.token_hex(16)
-        directory = self.root / name[:2]
-        directory.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(directory / name, flags, 0o600)
-        _sync_directory(directory)
-        _sync_directory(self.root)
-        return _OpenPack(name, descriptor, 0)
-
-
-class S3Store:
-    """One object per blob in a bucket, by way of django-storages."""
-
-    def __init__(self, bucket: str, prefix: str) -> None:
-        from storages.backends.s3 import S3Storage
-
-        self._storage = S3Storage(bucket_name=bucket, location=prefix, file_overwrite=True, default_acl=None)
-
-    def write(self, items: Sequence[tuple[str, bytes]]) -> list[tuple[str, int]]:
-        from django.core.files.base import ContentFile
-
-        for sha256, raw in items:
-            self._storage.save(self._key(sha256), ContentFile(raw))
-        return [("", 0)] * len(items)
-
-    def read(self, sha256: str, pack: str, offset: int, size: int) -> bytes:
-        try:
-            with self._storage.open(self._key(sha256), "rb") as file:
-                return bytes(file.read())
-        except FileNotFoundError as error:
-            raise BlobMissing(f"object {sha256} is missing") from error
-
-    @staticmethod
-    def _key(sha256: str) -> str:
-        return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
 @lru_cache(maxsize=4)
@@ -156,13 +66,7 @@ def blob_store(url: str) -> BlobStore:
     raise ValueError(f"BLOB_URL must begin with file:// or s3://, not {parts.scheme}://")
 
 
-def check_space(root: Path) -> None:
-    """Raises `StorageFull` when less than 1 GB and less than 5 % of the disk are left (reliability R88)."""
-    root.mkdir(parents=True, exist_ok=True)
-    disk = os.statvfs(root)
-    free = disk.f_bavail * disk.f_frsize
-    if free < LOW_SPACE_BYTES and free < disk.f_blocks * disk.f_frsize * LOW_SPACE_SHARE:
-        raise StorageFull("the disk is nearly full")
+# Writing --------------------------------------------------------------------------------------------------------------
 
 
 def put_blobs(raws: Sequence[bytes]) -> list[Blob]:
@@ -171,18 +75,12 @@ def put_blobs(raws: Sequence[bytes]) -> list[Blob]:
     Call it outside of a transaction: the bytes must be safe before a row says so. Raises `StorageFull`.
     """
     hashes = [hashlib.sha256(raw).hexdigest() for raw in raws]
-    known = _find(hashes)
+    known = _claim(hashes)
     new = {sha256: raw for sha256, raw in zip(hashes, raws, strict=True) if sha256 not in known}
     if new:
-        places = blob_store(settings.BLOB_URL).write(list(new.items()))
-        Blob.objects.bulk_create(
-            (
-                Blob(sha256=sha256, size_bytes=len(raw), pack=pack, offset=offset)
-                for (sha256, raw), (pack, offset) in zip(new.items(), places, strict=True)
-            ),
-            ignore_conflicts=True,  # another worker stored the same bytes meanwhile: its row is as good
-        )
-        known |= _find(new)
+        places = _store_with_room().write(list(new.items()))
+        sizes = {sha256: len(raw) for sha256, raw in new.items()}
+        known |= _point(dict(zip(new, places, strict=True)), sizes)
     return [known[sha256] for sha256 in hashes]
 
 
@@ -191,12 +89,90 @@ def put_blob(raw: bytes) -> Blob:
     return put_blobs([raw])[0]
 
 
+def put_stream(pieces: Iterable[bytes]) -> Blob:
+    """Store one long byte string piece by piece, durably, without holding it (sync Y94). Raises what `pieces` raises and
+    `StorageFull`; then nothing was stored."""
+    store = _store_with_room()
+    streamed = store.write_stream(pieces)
+    known = _claim([streamed.sha256])
+    if known:
+        store.discard(streamed)
+        return known[streamed.sha256]
+    return _point({streamed.sha256: streamed.place}, {streamed.sha256: streamed.size_bytes})[streamed.sha256]
+
+
+def _store_with_room() -> BlobStore:
+    store = blob_store(settings.BLOB_URL)
+    if isinstance(store, PackStore):
+        check_space(store.root)
+    return store
+
+
+def _claim(hashes: Iterable[str]) -> dict[str, Blob]:
+    """The rows that are there and whose bytes are not lost. Old ones are touched, and so safe from the collector."""
+    wanted = set(hashes)
+    known = _find(wanted)
+    old = [blob.pk for blob in known.values() if blob.created_at < timezone.now() - TOUCH_AFTER]
+    touched = sum(Blob.objects.filter(pk__in=chunk).update(created_at=timezone.now()) for chunk in chunks(old))
+    if touched != len(old):
+        known = _find(wanted)  # the collector was quicker with some: they are written again
+    return {sha256: blob for sha256, blob in known.items() if not blob.pack.startswith(LOST)}
+
+
+def _point(places: Mapping[str, Place], sizes: Mapping[str, int]) -> dict[str, Blob]:
+    """Rows for bytes that are durable now. A row whose bytes were lost gets the new place."""
+    Blob.objects.bulk_create(
+        (
+            Blob(sha256=sha256, size_bytes=sizes[sha256], pack=pack, offset=offset)
+            for sha256, (pack, offset) in places.items()
+        ),
+        ignore_conflicts=True,  # another worker stored the same bytes meanwhile: its row is as good
+    )
+    found = _find(places)
+    for sha256, blob in found.items():
+        if blob.pack.startswith(LOST):
+            blob.pack, blob.offset = places[sha256]
+            Blob.objects.filter(pk=blob.pk, pack__startswith=LOST).update(pack=blob.pack, offset=blob.offset)
+            log.info("blobs.restored", blob=sha256)
+    return found
+
+
+# Reading --------------------------------------------------------------------------------------------------------------
+
+
 def read_blob(blob: Blob) -> bytes:
     """The bytes, checked against their hash. Raises `BlobMissing` or `BlobDamaged`."""
-    raw = blob_store(settings.BLOB_URL).read(blob.sha256, blob.pack, blob.offset, blob.size_bytes)
+    try:
+        return _read(blob)
+    except (BlobMissing, BlobDamaged):
+        # The row may be an old reading: packs are rewritten (see `collection`).
+        current = Blob.objects.filter(pk=blob.pk).first()
+        if current is None or (current.pack, current.offset) == (blob.pack, blob.offset):
+            raise
+        return _read(current)
+
+
+def _read(blob: Blob) -> bytes:
+    pack = blob.pack.removeprefix(LOST)  # the disk that was away may be back
+    raw = blob_store(settings.BLOB_URL).read(blob.sha256, pack, blob.offset, blob.size_bytes)
     if hashlib.sha256(raw).hexdigest() != blob.sha256:
         raise BlobDamaged(f"blob {blob.sha256} is damaged")
     return raw
+
+
+def mark_lost(blob: Blob) -> None:
+    """The bytes could not be read where the row says: whoever brings them again writes them anew. Safe to repeat."""
+    Blob.objects.filter(pk=blob.pk, pack=blob.pack, offset=blob.offset).exclude(pack__startswith=LOST).update(
+        pack=Concat(Value(LOST), "pack", output_field=CharField())
+    )
+
+
+def lost_blobs() -> QuerySet[Blob]:
+    """The rows whose bytes were lost or damaged and did not come again: for the health page."""
+    return Blob.objects.filter(pack__startswith=LOST)
+
+
+# Who may read ---------------------------------------------------------------------------------------------------------
 
 
 def link_blobs(account_id: int, blob_ids: Iterable[int], *, kind: str = BlobLink.Kind.MESSAGE) -> None:
@@ -231,22 +207,3 @@ def get_blob_for(account_id: int, sha256: str) -> Blob | None:
 
 def _find(hashes: Iterable[str]) -> dict[str, Blob]:
     return {blob.sha256: blob for chunk in chunks(hashes) for blob in Blob.objects.filter(sha256__in=chunk)}
-
-
-def _close(pack: _OpenPack) -> None:
-    os.fsync(pack.descriptor)
-    os.close(pack.descriptor)
-
-
-def _write_all(descriptor: int, raw: bytes) -> None:
-    view = memoryview(raw)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

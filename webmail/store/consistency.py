@@ -11,6 +11,7 @@ from webmail.store import blobs, counters
 from webmail.store.errors import StoreError
 from webmail.store.models import (
     Blob,
+    BlobLink,
     Email,
     EmailKeyword,
     EmailMailbox,
@@ -108,18 +109,23 @@ def _states(account_id: int) -> Iterator[str]:
 
 
 def _search(account_id: int) -> Iterator[str]:
-    """Every Email has its search document."""
-    missing = Email.objects.filter(account_id=account_id).exclude(pk__in=SearchDocument.objects.values("email_id"))
+    """Every Email has its search document or is known to wait for it."""
+    rows = Email.objects.filter(account_id=account_id)
+    documents = SearchDocument.objects.values("email_id")
+    missing = rows.filter(has_document=True).exclude(pk__in=documents)
     for public_id in missing.values_list("public_id", flat=True)[:20]:
         yield f"email {public_id} is not in the search index"
+    for public_id in rows.filter(has_document=False, pk__in=documents).values_list("public_id", flat=True)[:20]:
+        yield f"email {public_id} is in the search index already, but waits to be put there"
 
 
 def _blob_links(account_id: int) -> Iterator[str]:
     """The account may read the bytes of its own Emails."""
-    missing = Email.objects.filter(account_id=account_id, blob__isnull=False).exclude(
-        blob__links__account_id=account_id, blob__links__kind="message"
-    )
-    for public_id in missing.values_list("public_id", flat=True)[:20]:
+    links = BlobLink.objects.filter(account_id=account_id, kind=BlobLink.Kind.MESSAGE).values("blob_id")
+    emails = Email.objects.filter(account_id=account_id)
+    whole = emails.filter(blob__isnull=False).exclude(blob__in=links)
+    text = emails.filter(blob=None, text_blob__isnull=False).exclude(text_blob__in=links)
+    for public_id in (whole | text).values_list("public_id", flat=True)[:20]:
         yield f"email {public_id} has bytes that its account may not read"
 
 

@@ -149,15 +149,28 @@ def destroy_emails(record: changes.Record, email_ids: Iterable[int]) -> int:
     return count
 
 
-def attach_blobs(account_id: int, attached: Sequence[tuple[int, int]]) -> None:
+def attach_blobs(account_id: int, attached: Sequence[tuple[int, int]], *, keeps_text: bool = False) -> None:
     """The bytes of Emails are here: (email id, blob id). No client state moves: none of it is a change (jmap S13).
 
-    Only Emails still without bytes are written, so a repeated batch changes nothing.
+    Only Emails still without bytes are written, so a repeated batch changes nothing. A skeleton is of use no longer,
+    unless the bytes will be released again (`keeps_text`).
     """
+    text = "" if keeps_text else "text_blob_id = NULL, "
     with transaction.atomic():
         execute_many(
-            "UPDATE store_email SET blob_id = %s, body_wanted_at = NULL, body_failures = 0, body_error = '' "
+            f"UPDATE store_email SET {text}blob_id = %s, body_wanted_at = NULL, body_failures = 0, body_error = '' "  # noqa: S608 - one of two constants
             "WHERE id = %s AND blob_id IS NULL",
+            [(blob_id, email_id) for email_id, blob_id in attached],
+        )
+        blobs.link_blobs(account_id, [blob_id for _, blob_id in attached])
+        dispatch.wake("index.account", account_id)
+
+
+def attach_texts(account_id: int, attached: Sequence[tuple[int, int]]) -> None:
+    """The skeletons of Emails are here: (email id, blob id). Emails that have all their bytes, or a skeleton, are left."""
+    with transaction.atomic():
+        execute_many(
+            "UPDATE store_email SET text_blob_id = %s WHERE id = %s AND blob_id IS NULL AND text_blob_id IS NULL",
             [(blob_id, email_id) for email_id, blob_id in attached],
         )
         blobs.link_blobs(account_id, [blob_id for _, blob_id in attached])

@@ -3,6 +3,9 @@
 A message that kills the process, or never comes to an end, must not be tried for ever nor hold up others. Each try is counted
 and committed *before* the bytes are read: a message nobody has stumbled over goes in a batch, one that was in a batch which
 came to no end goes alone, and after `MAX_TRIES` it is left as it is, readable as raw message.
+
+After them the search documents that a first listing left for later: an Email whose bytes are parsed has got its own then, and
+writing it twice costs three times as much.
 """
 
 from __future__ import annotations
@@ -15,17 +18,19 @@ from django.db.models import F
 from webmail import dispatch
 from webmail.mime.body import decompose
 from webmail.mime.limits import MessageTooLargeError
-from webmail.mime.parse import parse_message
 from webmail.mime.preview import make_preview
 from webmail.mime.search_text import body_search_text
-from webmail.store import blobs
+from webmail.store import contents
+from webmail.store.contents import NotHere
 from webmail.store.emails import ParsedBody, store_parsed
 from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Email
+from webmail.store.search import index
 
 log = structlog.get_logger(__name__)
 
 BATCH = 50  # messages of one transaction
+DOCUMENTS_BATCH = 1_000  # search documents of one transaction: a tenth of a second
 MAX_TRIES = 3  # then the message is left unread by us
 SLICE_S = 30.0  # then another worker's turn; the task wakes itself again
 
@@ -35,24 +40,39 @@ DAMAGED = "The stored copy of this message is damaged."
 
 
 def index_account(account_id: int) -> None:
-    """Parse what is not parsed yet. Safe to repeat and to kill anywhere; never raises for one bad message."""
+    """Parse what is not parsed yet, and make searchable what is not searchable yet. Safe to repeat and to kill anywhere;
+    never raises for one bad message."""
     deadline = time.monotonic() + SLICE_S
-    while batch := _next_batch(account_id):
+    while _do_some(account_id):
         if time.monotonic() >= deadline:
             dispatch.wake("index.account", account_id)
             return
+
+
+def _do_some(account_id: int) -> bool:
+    """One transaction's worth of work; whether there was any."""
+    batch = _next_batch(account_id)
+    if batch:
         _index(account_id, batch)
+        return True
+    return index.add_missing(account_id, limit=DOCUMENTS_BATCH) > 0
 
 
 def _next_batch(account_id: int) -> list[Email]:
     """Fresh messages together, newest first; after them one that made trouble before, alone."""
     waiting = (
-        Email.objects.filter(account_id=account_id, is_indexed=False, blob__isnull=False)
-        .select_related("blob")
-        .only("id", "account_id", "body_failures", "has_attachment", "blob")
+        Email.objects.filter(account_id=account_id, is_indexed=False)
+        .select_related("blob", "text_blob")
+        .only("id", "account_id", "body_failures", "has_attachment", "blob", "text_blob")
     )
-    fresh = list(waiting.filter(body_failures=0).order_by("-id")[:BATCH])
-    return fresh or list(waiting.order_by("body_failures", "-id")[:1])
+    # Two questions, since each has its own index: whole messages, then those whose text alone is here.
+    for some in (waiting.filter(blob__isnull=False), waiting.filter(blob=None, text_blob__isnull=False)):
+        if fresh := list(some.filter(body_failures=0).order_by("-id")[:BATCH]):
+            return fresh
+    for some in (waiting.filter(blob__isnull=False), waiting.filter(blob=None, text_blob__isnull=False)):
+        if tried := list(some.order_by("body_failures", "-id")[:1]):
+            return tried
+    return []
 
 
 def _index(account_id: int, batch: list[Email]) -> None:
@@ -67,10 +87,8 @@ def _parse(email: Email) -> ParsedBody | None:
     if email.body_failures >= MAX_TRIES:
         log.warning("index.given_up", account=email.account_id, email=email.pk)
         return _without_text(email, UNREADABLE)
-    if email.blob is None:
-        return None
     try:
-        message = parse_message(blobs.read_blob(email.blob))
+        message = contents.read_message(email)
         return ParsedBody(
             email.pk,
             preview=make_preview(message),
@@ -79,6 +97,8 @@ def _parse(email: Email) -> ParsedBody | None:
         )
     except MessageTooLargeError:
         return _without_text(email, TOO_LARGE)
+    except NotHere:
+        return None  # lost, and being fetched again: parsed when it is here
     except (BlobMissing, BlobDamaged) as error:
         log.error("index.blob_lost", account=email.account_id, email=email.pk, error=str(error))
         return _without_text(email, DAMAGED)

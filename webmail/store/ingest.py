@@ -2,28 +2,33 @@
 
 `ingest_emails` writes a batch in one transaction with set-based statements. Whether a message is one we know already is
 asked first, in `store.identity`; here every item is new.
+
+Search documents of a large batch are left to `store.indexing`: they cost as much as all other rows together, and a first
+listing must not wait for them. Until they are there, `store.search.run` reads those Emails themselves.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from json.encoder import encode_basestring, encode_basestring_ascii
 
-from accounts.ids import new_public_id
+from accounts.ids import new_public_ids
 from webmail.mime.addresses import Address
 from webmail.mime.headers import ListHeaders
 from webmail.mime.search_text import fold
-from webmail.mime.threading import base_subject, thread_subject
+from webmail.mime.threading import base_subject, thread_key
 from webmail.store import changes, counters, emails, threads
 from webmail.store.models import Email, EmailKeyword, EmailMailbox, Placement
 from webmail.store.search import index
-from webmail.store.sql import hash63, insert_rows, reserve_ids, to_column
+from webmail.store.sql import hash63, insert_rows, reserve_ids, time_writer
 
 MAX_SORT_CHARS = 255
 MAX_ADDRESSES_PER_FIELD = 200  # kept in the row; the whole list is in the message
+DOCUMENTS_AT_ONCE = 50  # new Emails in a batch up to which they are found by search from the first moment
+_MAX_CACHED_CHARS = 250
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,15 @@ class NewEmail:
     is_indexed: bool = False  # preview and search_text are those of the parsed bytes
     local_keywords: Collection[str] = field(default=())  # those the server cannot hold
 
+    @cached_property
+    def fingerprint(self) -> int:
+        """63 bits over INTERNALDATE, size and header block: what a message is recognised by (jmap S4)."""
+        return hash63(str(int(self.received_at.timestamp())), str(self.size_bytes), self.headers.header_hash)
+
 
 def fingerprint_of(item: NewEmail) -> int:
-    """63 bits over INTERNALDATE, size and header block: what a message is recognised by (jmap S4)."""
-    return hash63(str(int(item.received_at.timestamp())), str(item.size_bytes), item.headers.header_hash)
+    """See `NewEmail.fingerprint`."""
+    return item.fingerprint
 
 
 def ingest_emails(account_id: int, items: Sequence[NewEmail]) -> list[int]:
@@ -76,19 +86,23 @@ def ingest_emails(account_id: int, items: Sequence[NewEmail]) -> list[int]:
 
 def ingest_into(record: changes.Record, items: Sequence[NewEmail]) -> list[int]:
     """`ingest_emails` inside a recording of the caller's."""
-    bases = [base_subject(item.headers.subject) for item in items]
-    refs = [_refs(item.headers) for item in items]
+    subjects = [_subject_keys(item.headers.subject) for item in items]
+    refs = [_refs(item.headers, key) for item, (_, key) in zip(items, subjects, strict=True)]
     assigned = threads.assign_threads(record, refs)
     existing = set(assigned.thread_ids) - assigned.new_ids
     with counters.kept(record, existing) as counted:
         ids = list(reserve_ids(Email, len(items)))
         numbers = record.take(changes.EMAIL, len(items))
-        _insert_emails(record.account_id, items, ids, assigned.thread_ids, bases, numbers)
+        has_document = [len(items) <= DOCUMENTS_AT_ONCE or item.is_indexed or bool(item.search_text) for item in items]
+        written = zip(
+            items, ids, assigned.thread_ids, (base for base, _ in subjects), numbers, has_document, strict=True
+        )
+        _insert_emails(record.account_id, written, public_ids=new_public_ids("e", len(items)))
         _insert_memberships(items, ids, assigned.thread_ids)
         _insert_placements(items, ids)
         _insert_keywords(items, ids)
         counted |= assigned.new_ids
-    index.add([_document(email_id, item) for email_id, item in zip(ids, items, strict=True)])
+    index.add([_document(email_id, item) for email_id, item, now in zip(ids, items, has_document, strict=True) if now])
     return ids
 
 
@@ -114,48 +128,59 @@ def place_emails(
     Email.objects.filter(pk__in=[row[0] for row in placed], orphaned_at__isnull=False).update(orphaned_at=None)
 
 
-def _refs(headers: ListHeaders) -> list[int]:
+def _subject_keys(subject: str) -> tuple[str, str]:
+    """The sort column and the key of the conversation."""
+    return _short_subject_keys(subject) if len(subject) <= _MAX_CACHED_CHARS else _any_subject_keys(subject)
+
+
+@lru_cache(maxsize=4096)
+def _short_subject_keys(subject: str) -> tuple[str, str]:
+    return _any_subject_keys(subject)  # a conversation has many messages of one subject
+
+
+def _any_subject_keys(subject: str) -> tuple[str, str]:
+    base = base_subject(subject)
+    return fold(base)[:MAX_SORT_CHARS], thread_key(base)
+
+
+def _refs(headers: ListHeaders, subject_key: str) -> list[int]:
     own = [headers.message_id] if headers.message_id else []
     # The nearest ancestor first: when references point into two threads, the reply belongs to the one it answers.
-    return threads.ref_hashes(
-        [*own, *headers.in_reply_to, *reversed(headers.references)], thread_subject(headers.subject)
-    )
+    return threads.ref_hashes([*own, *headers.in_reply_to, *reversed(headers.references)], subject_key)
 
 
 _EMAIL_COLUMNS = (
     "id", "public_id", "account_id", "thread_id", "blob_id", "message_id", "message_id_hash", "fingerprint",
     "remote_email_id", "subject", "addresses", "in_reply_to", "references", "preview", "received_at", "sent_at",
     "size_bytes", "has_attachment", "list_id", "subject_base", "from_sort", "to_sort", "is_unread", "is_indexed",
-    "body_failures", "body_error", "created_modseq", "updated_modseq",
+    "has_document", "body_failures", "body_error", "created_modseq", "updated_modseq",
 )  # fmt: skip
 
 
 def _insert_emails(
-    account_id: int,
-    items: Sequence[NewEmail],
-    ids: Sequence[int],
-    thread_ids: Sequence[int],
-    bases: Sequence[str],
-    numbers: Sequence[int],
+    account_id: int, written: Iterable[tuple[NewEmail, int, int, str, int, bool]], *, public_ids: Sequence[str]
 ) -> None:
+    """`written`: item, id, thread id, folded base subject, change number, whether its search document comes at once."""
+    to_column = time_writer()
     rows = []
-    for item, pk, thread_id, base, number in zip(items, ids, thread_ids, bases, numbers, strict=True):
+    for public_id, (item, pk, thread_id, base, number, has_document) in zip(public_ids, written, strict=True):
         headers = item.headers
         message_id = (headers.message_id or "")[:998]
         row = (
-            pk, new_public_id("e"), account_id, thread_id, item.blob_id, message_id, message_id_hash(message_id),
-            fingerprint_of(item), item.remote_email_id[:255], headers.subject, _addresses_json(headers),
+            pk, public_id, account_id, thread_id, item.blob_id, message_id, message_id_hash(message_id),
+            item.fingerprint, item.remote_email_id[:255], headers.subject, _addresses_json(headers),
             _json_list(headers.in_reply_to[:20]), _json_list(headers.references[-100:]), item.preview[:256],
             to_column(item.received_at), to_column(headers.sent_at), item.size_bytes, item.has_attachment,
-            headers.list_id[:255], fold(base)[:MAX_SORT_CHARS], _sort_key(headers.from_), _sort_key(headers.to),
-            emails.is_unread({*item.keywords, *item.local_keywords}), item.is_indexed, 0, "", number, number,
+            headers.list_id[:255], base, _sort_key(headers.from_), _sort_key(headers.to),
+            emails.is_unread({*item.keywords, *item.local_keywords}), item.is_indexed, has_document, 0, "", number,
+            number,
         )  # fmt: skip
         rows.append(row)
     insert_rows(Email, _EMAIL_COLUMNS, rows)
 
 
 def _json_list(values: Sequence[str]) -> str:
-    return json.dumps(values) if values else "[]"
+    return f"[{', '.join(map(encode_basestring_ascii, values))}]" if values else "[]"
 
 
 def message_id_hash(message_id: str) -> int:
@@ -164,20 +189,24 @@ def message_id_hash(message_id: str) -> int:
 
 
 def _addresses_json(headers: ListHeaders) -> str:
-    fields = {
-        "from": headers.from_,
-        "sender": headers.sender,
-        "reply_to": headers.reply_to,
-        "to": headers.to,
-        "cc": headers.cc,
-        "bcc": headers.bcc,
-    }
-    kept = {
-        name: [(address.name, address.email) for address in found[:MAX_ADDRESSES_PER_FIELD]]
-        for name, found in fields.items()
+    # What `json.dumps` gives, put together by hand: building an encoder for each row costs more than the row.
+    kept = [
+        f'"{name}": [{", ".join([_address_json(address) for address in found[:MAX_ADDRESSES_PER_FIELD]])}]'
+        for name, found in (
+            ("from", headers.from_),
+            ("sender", headers.sender),
+            ("reply_to", headers.reply_to),
+            ("to", headers.to),
+            ("cc", headers.cc),
+            ("bcc", headers.bcc),
+        )
         if found
-    }
-    return json.dumps(kept, ensure_ascii=False)
+    ]
+    return f"{{{', '.join(kept)}}}"
+
+
+def _address_json(address: Address) -> str:
+    return f"[{encode_basestring(address.name)}, {encode_basestring(address.email)}]"
 
 
 def _sort_key(addresses: Sequence[Address]) -> str:
@@ -190,6 +219,7 @@ def _folded_name(name: str) -> str:
 
 
 def _insert_memberships(items: Sequence[NewEmail], ids: Sequence[int], thread_ids: Sequence[int]) -> None:
+    to_column = time_writer()
     rows = [
         (pk, item.place.mailbox_id, thread_id, to_column(item.received_at))
         for item, pk, thread_id in zip(items, ids, thread_ids, strict=True)
@@ -231,11 +261,10 @@ def _keyword_rows(item: NewEmail) -> list[tuple[str, bool]]:
     return [(word, False) for word in remote] + [(word, True) for word in item.local_keywords if word not in remote]
 
 
-def _document(email_id: int, item: NewEmail) -> tuple[int, str, str, str]:
+def _document(email_id: int, item: NewEmail) -> index.Document:
     headers = item.headers
-    people = " ".join(
-        f"{address.name} {address.email}"
-        for found in (headers.from_, headers.to, headers.cc, headers.bcc)
-        for address in found[:MAX_ADDRESSES_PER_FIELD]
-    )
-    return email_id, fold(people), fold(headers.subject), item.search_text
+    people = {
+        name: [(address.name, address.email) for address in found[:MAX_ADDRESSES_PER_FIELD]]
+        for name, found in (("from", headers.from_), ("to", headers.to), ("cc", headers.cc), ("bcc", headers.bcc))
+    }
+    return index.make_document(email_id, headers.subject, people, item.search_text)

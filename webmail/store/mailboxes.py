@@ -103,6 +103,51 @@ def delete_mailbox(mailbox: Mailbox) -> None:
         mailbox.delete()
 
 
+_RIGHTS = {
+    "insert": "i",
+    "delete": "t",
+    "expunge": "e",
+    "seen": "s",
+    "keywords": "w",
+    "create": "k",
+    "delete_mailbox": "x",
+}
+_CHANGING = frozenset("iswted")  # with none of them a mailbox is only to be read
+
+
+def may(mailbox: Mailbox, act: str) -> bool:
+    """Whether the server lets us do this in a mailbox (RFC 4314 section 4): "insert", "delete" (mark for deletion),
+    "expunge", "seen", "keywords", "create" (a mailbox inside), "delete_mailbox". Rights that were not told are all there.
+
+    RFC 2086 servers tell `c` and `d` for what later became `k`, `x`, `t` and `e`.
+    """
+    rights = set(mailbox.rights)
+    if not rights:
+        return not mailbox.is_read_only or act in {"create", "delete_mailbox"}
+    if not rights & set("kxte"):
+        rights |= {new for old, news in (("c", "kx"), ("d", "tex")) if old in rights for new in news}
+    return _RIGHTS[act] in rights
+
+
+def is_read_only_by(rights: str) -> bool:
+    """Whether these letters of RFC 4314 allow no change of messages. Empty: not told, so no."""
+    return bool(rights) and not _CHANGING & set(rights)
+
+
+def choose_role(mailbox: Mailbox, role: str) -> None:
+    """The user's choice: give the role, taking it from the mailbox that has it. Discovery leaves both alone from now on
+    (sync Y20). Raises `BadMailboxName` for Inbox, whose role is the protocol's."""
+    if Role.INBOX in {role, mailbox.role}:
+        raise BadMailboxName("what Inbox is for cannot be changed")
+    if role == mailbox.role and mailbox.is_role_chosen:
+        return
+    with changes.recording(mailbox.account_id):
+        holder = mailbox_with_role(mailbox.account_id, role) if role else None
+        if holder is not None and holder != mailbox:
+            update_mailbox(holder, role=Role.NONE, is_role_chosen=True)
+        update_mailbox(mailbox, role=role, is_role_chosen=True)
+
+
 def mailbox_with_role(account_id: int, role: str) -> Mailbox | None:
     """The account's mailbox for a role, if it has one."""
     return Mailbox.objects.filter(account_id=account_id, role=role).first()

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import islice
@@ -64,9 +64,19 @@ def execute_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:
 
 def to_column(moment: datetime | None) -> Any:
     """A time as the database's column wants it in a raw statement."""
-    if moment is not None and moment.tzinfo is UTC and connection.vendor == "sqlite":
-        return str(moment.replace(tzinfo=None))  # what the line below gives, without its detours
-    return connection.ops.adapt_datetimefield_value(moment)
+    return time_writer()(moment)
+
+
+def time_writer() -> Callable[[datetime | None], Any]:
+    """`to_column` for a whole batch: which database it is need be asked only once."""
+    return _sqlite_time if connection.vendor == "sqlite" else connection.ops.adapt_datetimefield_value
+
+
+def _sqlite_time(moment: datetime | None) -> str | None:
+    # What Django's adapter gives, without its detours.
+    if moment is None:
+        return None
+    return str((moment if moment.tzinfo is UTC else moment.astimezone(UTC)).replace(tzinfo=None))
 
 
 def select_in(statement: str, values: Iterable[Any], *leading: Any) -> Iterator[tuple[Any, ...]]:
@@ -88,10 +98,8 @@ def chunks(items: Iterable[Item], size: int = IN_CHUNK) -> Iterator[list[Item]]:
         yield chunk
 
 
-def hash63(*parts: str | bytes) -> int:
+def hash63(*parts: str) -> int:
     """A positive 63-bit hash for an indexed BIGINT column; never 0, which means "none"."""
-    digest = blake2b(digest_size=8)
-    for part in parts:
-        digest.update(part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part)
-        digest.update(b"\0")
-    return int.from_bytes(digest.digest(), "big") >> 1 or 1
+    raw = "\0".join((*parts, "")).encode("utf-8", "surrogatepass")
+    digest = blake2b(raw, digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1 or 1

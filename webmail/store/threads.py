@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from accounts.ids import new_public_id
+from accounts.ids import new_public_ids
 from webmail.store import changes
 from webmail.store.models import Email, Thread, ThreadRef
 from webmail.store.sql import hash63, insert_rows, reserve_ids, select_in
@@ -55,7 +55,8 @@ def _create_threads(record: changes.Record, count: int) -> Sequence[int]:
     ids = reserve_ids(Thread, count)
     numbers = record.take(changes.THREAD, count)
     rows = [
-        (pk, new_public_id("t"), record.account_id, number, number) for pk, number in zip(ids, numbers, strict=True)
+        (pk, public_id, record.account_id, number, number)
+        for pk, public_id, number in zip(ids, new_public_ids("t", count), numbers, strict=True)
     ]
     insert_rows(Thread, ("id", "public_id", "account_id", "created_modseq", "updated_modseq"), rows)
     return ids

@@ -1,78 +1,77 @@
-"""The bytes of messages that are listed already: small ones first, newest first, one fsync for each batch (sync Y91, Y94).
+"""The bytes of messages that are listed already, in the order of `body_queue`, one fsync for each batch (sync Y28, Y91, Y94).
 
 A message somebody has opened is fetched at once, ahead of the queue, by `fetch_body`. Nothing here sets \\Seen (Y93). A message
-that cannot be had says so in `body_error` and is not asked for again, until it turns up at another place.
+that cannot be had says so in `body_error` and is not asked for again, until it turns up at another place. A message larger
+than one buffer goes to the store piece by piece.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F
 
-from accounts.models import AccountState
+from accounts.models import AccountState, MailAccount
+from accounts.models.mail_account import KeepBodies
 from webmail.mime.limits import MAX_MESSAGE_BYTES
 from webmail.protocols.errors import PermanentlyRefused
 from webmail.protocols.imap.session import ImapSession
 from webmail.store import blobs, changes, emails
-from webmail.store.models import Email, Mailbox, Placement
+from webmail.store.models import Blob, Email, Mailbox
+from webmail.sync import body_queue, budget, text_parts
+from webmail.sync.body_queue import Stage, Wanted
 from webmail.sync.connections import account_session
 from webmail.sync.imap import Fence, raw_name_of
 
 log = structlog.get_logger(__name__)
 
-SMALL_BYTES = 65_536  # such messages come first: reading and searching work while little was fetched (design 5)
-BATCH = 200  # messages of one fsync (Y91)
-BATCH_BYTES = 32_000_000  # of one batch, held in memory until they are durable
+STREAM_BYTES = 8_388_608  # a larger message is not held whole (Y94)
+PIECE_BYTES = 2_097_152  # of such a message, in memory at a time
 MAX_TRIES = 3  # answers without the message, before it counts as gone
 
 TOO_LARGE = "This message is larger than 60 MB and was not fetched. It is still on the server."
 NOT_THERE = "The server no longer has this message."
 
-
-@dataclass(frozen=True)
-class _Wanted:
-    """A message without bytes, and one place to have them from."""
-
-    email_id: int
-    mailbox_id: int
-    uidvalidity: int
-    uid: int
-    size_bytes: int
+_STOPPED = (AccountState.PAUSED, AccountState.AUTH_FAILED)
 
 
-def has_missing(account_id: int) -> bool:
-    """Whether bytes of the account's messages are still to be fetched."""
-    return _missing(account_id).exists()
+def has_missing(account: MailAccount) -> bool:
+    """Whether bytes of the account's messages are still to be fetched, as far as it keeps them."""
+    return body_queue.wanted_now(account).exists()
 
 
-def fetch_missing(session: ImapSession, account_id: int, lease: Fence, *, deadline: float) -> bool:
-    """Fetch bodies until `deadline` (of `time.monotonic`); returns whether all that can be had now are here. Safe to repeat
-    at any point.
+def fetch_missing(session: ImapSession, account: MailAccount, lease: Fence, *, deadline: float) -> bool:
+    """Fetch texts and bodies until `deadline` (of `time.monotonic`); returns whether all that can be had now are here.
+    Safe to repeat at any point.
 
-    Raises what the session raises, `LeaseLost` and `StorageFull`; batches that were committed stay.
+    Ends early, as if all were here, when the account's bytes of the day are used up (`budget.is_spent`): the next pass
+    looks again. Raises what the session raises, `LeaseLost` and `StorageFull`; batches that were committed stay.
     """
-    _refuse_too_large(account_id)
+    _refuse_too_large(account.pk)
     passed_over: set[int] = set()
-    while batch := _next_batch(account_id, passed_over):
+    while (batch := body_queue.next_batch(account, passed_over)) is not None:
         if time.monotonic() >= deadline:
             return False
-        for mailbox_id, wanted in _by_mailbox(batch).items():
+        if budget.is_spent(account):
+            log.info("sync.budget_spent", account=account.pk)
+            return True
+        for mailbox_id, wanted in batch.by_mailbox().items():
             try:
-                passed_over |= _fetch_from(session, account_id, mailbox_id, wanted, lease)
+                passed_over |= _fetch_from(session, account, mailbox_id, wanted, lease, batch.stage)
             except PermanentlyRefused as error:
                 log.info("sync.bodies_refused", mailbox=mailbox_id, code=error.code)
                 passed_over |= {item.email_id for item in wanted}
+        budget.count_session(account.pk, session)
     return True
 
 
 def fetch_body(email_id: int) -> None:
-    """The bytes of one message, because somebody waits for them. Safe to repeat; does nothing when they are here.
+    """The bytes of one message, because somebody waits for them, whatever the day's budget says. Safe to repeat; does
+    nothing when they are here.
 
     Raises what the connection raises: the message stays wanted, and the page says that the server is away.
     """
@@ -82,82 +81,57 @@ def fetch_body(email_id: int) -> None:
     if email.size_bytes > MAX_MESSAGE_BYTES:
         _give_up(email.account_id, [email.pk], TOO_LARGE)
         return
-    places = _places([email.pk])
+    places = body_queue.places([email.pk])
     if not places:
         return  # between two places: the next pass finds it
     with account_session(email.account) as session:
         for place in places:
-            raw = _fetch_one(session, place)
-            if raw is not None:
-                emails.attach_blobs(email.account_id, [(email.pk, blobs.put_blob(raw).pk)])
+            blob = _fetch_one(session, place)
+            if blob is not None:
+                emails.attach_blobs(email.account_id, [(email.pk, blob.pk)], keeps_text=_keeps_text(email.account))
                 changes.announce(email.account_id, {})
                 return
     _count_misses(email.account_id, [email.pk])
 
 
-_STOPPED = (AccountState.PAUSED, AccountState.AUTH_FAILED)
+def _keeps_text(account: MailAccount) -> bool:
+    return account.keep_bodies != KeepBodies.ALL
 
 
-def _fetch_one(session: ImapSession, place: _Wanted) -> bytes | None:
+# Fetching -------------------------------------------------------------------------------------------------------------
+
+
+def _fetch_one(session: ImapSession, place: Wanted) -> Blob | None:
+    """The bytes from this place, stored; None when they are not to be had there."""
     mailbox = Mailbox.objects.get(pk=place.mailbox_id)
     try:
         if session.select(raw_name_of(mailbox), read_only=True).uidvalidity != place.uidvalidity:
             return None
-        return session.fetch_message(place.uid, max_bytes=MAX_MESSAGE_BYTES)
+        if place.size_bytes > STREAM_BYTES:
+            return _stream(session, place.uid)
+        raw = session.fetch_message(place.uid, max_bytes=MAX_MESSAGE_BYTES)
+        return blobs.put_blob(raw) if raw is not None else None
     except PermanentlyRefused as error:
         if error.code == "TOOBIG":
             _give_up(mailbox.account_id, [place.email_id], TOO_LARGE)
         return None
 
 
-# What is missing ------------------------------------------------------------------------------------------------------
-
-
-def _missing(account_id: int) -> QuerySet[Email]:
-    return Email.objects.filter(account_id=account_id, blob=None, body_error="", orphaned_at=None)
-
-
-def _next_batch(account_id: int, passed_over: set[int]) -> list[_Wanted]:
-    """Opened ones, then small ones, then large ones, each newest first; as many as one batch may hold."""
-    missing = _missing(account_id).filter(placements__uid__isnull=False, placements__gone_at=None)
-    for part in (Q(body_wanted_at__isnull=False), Q(size_bytes__lte=SMALL_BYTES), Q()):
-        found = missing.filter(part).order_by("-received_at").values_list("id", flat=True)
-        ids = [pk for pk in dict.fromkeys(found[: BATCH + 2 * len(passed_over)]) if pk not in passed_over][:BATCH]
-        if places := _places(ids):
-            return _cut_to_size(places)
-    return []
-
-
-def _places(email_ids: Sequence[int]) -> list[_Wanted]:
-    """One place on the server for each Email that has one, in the order given."""
-    rows = Placement.objects.filter(
-        email_id__in=email_ids, uid__isnull=False, gone_at=None, uidvalidity=F("mailbox__uidvalidity")
-    ).values_list("email_id", "mailbox_id", "uidvalidity", "uid", "email__size_bytes")
-    places = {row[0]: _Wanted(row[0], row[1], row[2] or 0, row[3] or 0, row[4]) for row in rows}
-    return [places[pk] for pk in email_ids if pk in places]
-
-
-def _cut_to_size(wanted: list[_Wanted]) -> list[_Wanted]:
-    total = 0
-    for number, item in enumerate(wanted):
-        total += item.size_bytes
-        if total > BATCH_BYTES and number:
-            return wanted[:number]
-    return wanted
-
-
-def _by_mailbox(batch: Iterable[_Wanted]) -> dict[int, list[_Wanted]]:
-    grouped: dict[int, list[_Wanted]] = defaultdict(list)
-    for item in batch:
-        grouped[item.mailbox_id].append(item)
-    return dict(grouped)
-
-
-# Fetching -------------------------------------------------------------------------------------------------------------
+def _stream(session: ImapSession, uid: int) -> Blob | None:
+    """A large message piece by piece into the store (Y94). A server that sends no pieces is asked for the whole."""
+    pieces = session.fetch_message_pieces(uid, piece_bytes=PIECE_BYTES, max_bytes=MAX_MESSAGE_BYTES)
+    try:
+        first = next(pieces, None)
+        return blobs.put_stream(chain([first], pieces)) if first is not None else None
+    except PermanentlyRefused as error:
+        if error.code != "PARTIAL":
+            raise
+    raw = session.fetch_message(uid, max_bytes=MAX_MESSAGE_BYTES)
+    return blobs.put_blob(raw) if raw is not None else None
 
 
 def _fetch_from(
-    session: ImapSession, account_id: int, mailbox_id: int, wanted: Sequence[_Wanted], lease: Fence
+    session: ImapSession, account: MailAccount, mailbox_id: int, wanted: Sequence[Wanted], lease: Fence, stage: Stage
 ) -> set[int]:
     """Fetch these from one mailbox; returns the Emails that must wait for the next pass."""
     mailbox = Mailbox.objects.get(pk=mailbox_id)
@@ -166,29 +140,74 @@ def _fetch_from(
         selected = session.select(raw_name_of(mailbox), read_only=True)
     if selected.uidvalidity != mailbox.uidvalidity:
         return {item.email_id for item in wanted}  # the next pass of the mailbox relinks them
-    email_of = {item.uid: item.email_id for item in wanted}
-    too_large: list[int] = []
+    if stage is Stage.WHOLE:
+        return _fetch_whole(session, account, wanted, lease)
+    sizes = {item.uid: item.size_bytes for item in wanted}
+    texts = text_parts.fetch_texts(session, {item.uid: item.email_id for item in wanted}, sizes)
+    _store_texts(account.pk, texts, lease)
+    missed: set[int] = set()
+    for group in body_queue.cut(item for item in wanted if item.email_id not in texts):
+        missed |= _fetch_whole(session, account, group, lease)
+    return missed
+
+
+def _fetch_whole(session: ImapSession, account: MailAccount, wanted: Sequence[Wanted], lease: Fence) -> set[int]:
+    email_of = {item.uid: item.email_id for item in wanted if item.size_bytes <= STREAM_BYTES}
+    done: set[int] = set()
     raws: dict[int, bytes] = {}
-    for uid, raw in session.fetch_messages(list(email_of)):
+    for uid, raw in session.fetch_messages(list(email_of)) if email_of else ():
         if len(raw) > MAX_MESSAGE_BYTES:
-            too_large.append(email_of[uid])
+            _give_up(account.pk, [email_of[uid]], TOO_LARGE)
+            done.add(email_of[uid])
         else:
             raws[email_of[uid]] = raw
-    _store(account_id, raws, lease)
-    _give_up(account_id, too_large, TOO_LARGE)
-    missed = [pk for pk in email_of.values() if pk not in raws and pk not in too_large]
-    _count_misses(account_id, missed)
+    _store(account, raws, lease)
+    done |= raws.keys()
+    for item in wanted:
+        if item.size_bytes > STREAM_BYTES and _fetch_streamed(session, account, item, lease):
+            done.add(item.email_id)
+    missed = [item.email_id for item in wanted if item.email_id not in done]
+    _count_misses(account.pk, missed)
     return set(missed)
 
 
-def _store(account_id: int, raws: Mapping[int, bytes], lease: Fence) -> None:
+def _fetch_streamed(session: ImapSession, account: MailAccount, item: Wanted, lease: Fence) -> bool:
+    try:
+        blob = _stream(session, item.uid)
+    except PermanentlyRefused as error:
+        if error.code != "TOOBIG":
+            raise
+        _give_up(account.pk, [item.email_id], TOO_LARGE)
+        return True
+    if blob is None:
+        return False
+    with transaction.atomic():
+        lease.check()
+        emails.attach_blobs(account.pk, [(item.email_id, blob.pk)], keeps_text=_keeps_text(account))
+    return True
+
+
+def _store(account: MailAccount, raws: Mapping[int, bytes], lease: Fence) -> None:
     """Bytes first, one fsync; rows after (R88)."""
     if not raws:
         return
     stored = blobs.put_blobs(list(raws.values()))
     with transaction.atomic():
         lease.check()
-        emails.attach_blobs(account_id, [(pk, blob.pk) for pk, blob in zip(raws, stored, strict=True)])
+        attached = [(pk, blob.pk) for pk, blob in zip(raws, stored, strict=True)]
+        emails.attach_blobs(account.pk, attached, keeps_text=_keeps_text(account))
+
+
+def _store_texts(account_id: int, texts: Mapping[int, bytes], lease: Fence) -> None:
+    if not texts:
+        return
+    stored = blobs.put_blobs(list(texts.values()))
+    with transaction.atomic():
+        lease.check()
+        emails.attach_texts(account_id, [(pk, blob.pk) for pk, blob in zip(texts, stored, strict=True)])
+
+
+# What cannot be had ---------------------------------------------------------------------------------------------------
 
 
 def _count_misses(account_id: int, email_ids: Sequence[int]) -> None:
@@ -201,7 +220,7 @@ def _count_misses(account_id: int, email_ids: Sequence[int]) -> None:
 
 
 def _refuse_too_large(account_id: int) -> None:
-    large = _missing(account_id).filter(size_bytes__gt=MAX_MESSAGE_BYTES)
+    large = body_queue.missing(account_id).filter(size_bytes__gt=MAX_MESSAGE_BYTES)
     _give_up(account_id, list(large.values_list("id", flat=True)), TOO_LARGE)
 
 

@@ -1,8 +1,8 @@
 """Connections to mail servers: where to, with which secret, and how many. Only workers import this.
 
 IMAP sessions are kept for a few minutes after use, since a login costs several round trips. The secret is opened just
-before a session begins and lives in a local variable (security R49). What is open counts against a limit per account and
-per host, whether it is in use or kept (sync Y81); at the limit, kept sessions give way.
+before a session begins and lives in a local variable (security R49). `admission` says who may open one now. A server that
+says we have too many closes the gate of its host for all processes for a while; that is no wrong password (sync Y81).
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+import structlog
 from django.conf import settings
 
 from accounts import credentials
@@ -27,13 +26,16 @@ from webmail.protocols.login import Login
 from webmail.protocols.pop3 import session as pop3
 from webmail.protocols.smtp import session as smtp
 from webmail.protocols.transport import Endpoint, Security
-from webmail.sync.errors import TooManyConnections
+from webmail.store import gates
+from webmail.sync import admission, budget, refusals
+from webmail.sync.admission import Pacer, Pool, Service, Ticket
+from webmail.sync.errors import plain_reason
+from webmail.sync.providers import profile
 
-MAX_PER_ACCOUNT = 3  # reliability R84
-MAX_PER_HOST = 8  # Gmail 15, Dovecot 10 for one user and address
-CHECK_AFTER_S = 30.0  # a session idle for longer is asked for a sign of life before it is used
-KEEP_S = 300.0  # then it is closed
-ADMISSION_S = 30.0  # how long to wait for a connection to become free
+log = structlog.get_logger(__name__)
+
+GATE_CACHE_S = 5.0  # how long a process may not notice that another one has lowered the gate of a host
+POP3_CONNECTIONS = 1  # the server locks the mailbox (RFC 1939 section 3)
 
 Purpose = Literal["incoming", "outgoing"]
 
@@ -56,33 +58,43 @@ def endpoint(account: MailAccount, purpose: Purpose) -> Endpoint:
 
 
 @contextmanager
-def account_session(account: MailAccount) -> Iterator[imap.LiveImapSession]:
+def account_session(account: MailAccount, *, for_backfill: bool = False) -> Iterator[imap.LiveImapSession]:
     """A logged-in IMAP session, kept or new. After an error inside the block it is closed, else kept.
 
+    `for_backfill`: for work that takes long and nobody waits for; an account has one such connection at a time.
     Raises what `protocols.imap.session.open_session` raises, `CredentialError` and `TooManyConnections`.
     """
-    ticket = _pool.admit(account.pk, account.incoming_host, digest=_digest(account))
+    ticket = _ticket(account, account.incoming_host, "imap", for_backfill=for_backfill)
+    ticket.digest = _digest(account)
+    _pool.admit(ticket)
     try:
-        session = ticket.session or _open_imap(account)
+        session = _kept_session(ticket) or _open_imap(account)
     except BaseException:
         _pool.leave(ticket, None)
         raise
     is_sound = False
     try:
-        yield session
+        with _noticing_too_many(account.incoming_host, "imap"):
+            yield session
         is_sound = True
     finally:
         if not is_sound:
             session.close()
         _pool.leave(ticket, session if is_sound and not session.is_closed else None)
+        budget.count_session(account.pk, session)
 
 
 @contextmanager
 def pop3_session(account: MailAccount) -> Iterator[pop3.LivePop3Session]:
     """A signed-in POP3 session. It ends without QUIT unless the block calls it: then nothing is deleted (sync Y90)."""
-    ticket = _pool.admit(account.pk, account.incoming_host)
+    ticket = _ticket(account, account.incoming_host, "pop3")
+    ticket.max_account = POP3_CONNECTIONS
+    _pool.admit(ticket)
     try:
-        with pop3.open_session(endpoint(account, "incoming"), _login(account, Credential.Purpose.INCOMING)) as session:
+        with _noticing_too_many(account.incoming_host, "pop3", at_login=True):
+            _wait_turn(account.incoming_host)
+            session = pop3.open_session(endpoint(account, "incoming"), _login(account, Credential.Purpose.INCOMING))
+        with session:
             yield session
     finally:
         _pool.leave(ticket, None)
@@ -92,10 +104,12 @@ def pop3_session(account: MailAccount) -> Iterator[pop3.LivePop3Session]:
 def smtp_session(account: MailAccount) -> Iterator[smtp.LiveSmtpSession]:
     """A submission session, signed in when the account has a user name for it. Closed at the end of the block."""
     where = endpoint(account, "outgoing")
-    ticket = _pool.admit(account.pk, account.outgoing_host)
+    ticket = _ticket(account, account.outgoing_host, "smtp")
+    _pool.admit(ticket)
     try:
         login = _login(account, Credential.Purpose.OUTGOING) if account.outgoing_username else None
-        session = smtp.open_session(where, login, ehlo_name=ehlo_name())
+        with _noticing_too_many(account.outgoing_host, "smtp", at_login=True):
+            session = smtp.open_session(where, login, ehlo_name=ehlo_name())
         try:
             yield session
         finally:
@@ -112,11 +126,85 @@ def ehlo_name() -> str:
 
 def close_kept_sessions() -> None:
     """Log out of everything that is kept: at the end of a process, or between tests."""
-    _pool.close_all()
+    _pool.close_kept()
+    with _gate_lock:
+        _gate_limits.clear()
+
+
+def imap_login(account: MailAccount) -> Login:
+    """The secret of an account's IMAP or POP3 server, for one who opens a session outside of the pool.
+
+    Raises `CredentialError`.
+    """
+    return _login(account, Credential.Purpose.INCOMING)
+
+
+def note_too_many(host: str, service: Service, error: Exception) -> None:
+    """The server says we hold too many connections: close what we keep, and be content with fewer for a while (Y81)."""
+    open_now = _pool.open_at(host, service)
+    _pool.close_kept(lambda ticket: ticket.host_key == (host.lower(), service))
+    # The one that was refused counts as open still.
+    limit = max(min(open_now - 1, _limit_of_host(host) // 2), 1)
+    gates.lower_gate(host, limit=limit, reason=plain_reason(error))
+    with _gate_lock:
+        _gate_limits.pop(host.lower(), None)
+    log.warning("connections.gate_lowered", host=host, service=service, limit=limit)
+
+
+@contextmanager
+def _noticing_too_many(host: str, service: Service, *, at_login: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except ProtocolError as error:
+        if refusals.is_too_many_connections(error, at_login=at_login):
+            note_too_many(host, service, error)
+        raise
+
+
+def _ticket(account: MailAccount, host: str, service: Service, *, for_backfill: bool = False) -> Ticket:
+    return Ticket(
+        account.pk,
+        host.lower(),
+        service,
+        for_backfill=for_backfill,
+        max_account=profile(host).max_connections_account,
+        max_host=_limit_of_host(host),
+    )
+
+
+def _limit_of_host(host: str) -> int:
+    """Connections of this process to a host, by the provider and by what the server said lately."""
+    key, now = host.lower(), time.monotonic()
+    with _gate_lock:
+        known = _gate_limits.get(key)
+        if known is not None and now - known[0] < GATE_CACHE_S:
+            return known[1]
+    limit = gates.limit_of(host, usual=profile(host).max_connections_host)
+    with _gate_lock:
+        _gate_limits[key] = (now, limit)
+    return limit
+
+
+def _wait_turn(host: str) -> None:
+    time.sleep(_pacer.wait_s(host.lower(), profile(host).connects_per_s))
+
+
+def _kept_session(ticket: Ticket) -> imap.LiveImapSession | None:
+    """The kept session of the ticket, if it is still alive."""
+    session, ticket.session = ticket.session, None
+    if not isinstance(session, imap.LiveImapSession):
+        return None
+    if ticket.idle_s > admission.CHECK_AFTER_S and not _is_alive(session):
+        session.close()
+        return None
+    return session
 
 
 def _open_imap(account: MailAccount) -> imap.LiveImapSession:
-    return imap.open_session(endpoint(account, "incoming"), _login(account, Credential.Purpose.INCOMING))
+    with _noticing_too_many(account.incoming_host, "imap", at_login=True):
+        login = imap_login(account)
+        _wait_turn(account.incoming_host)
+        return imap.open_session(endpoint(account, "incoming"), login)
 
 
 def _login(account: MailAccount, purpose: str) -> Login:
@@ -139,119 +227,6 @@ def _digest(account: MailAccount) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-@dataclass(eq=False)
-class _Ticket:
-    """The right to one connection. `session` is a kept one; `idle_s` tells how long it was not used."""
-
-    account_id: int
-    host: str
-    digest: str = ""
-    session: imap.LiveImapSession | None = None
-    idle_s: float = 0.0
-
-
-@dataclass(eq=False)
-class _Kept:
-    ticket: _Ticket
-    session: imap.LiveImapSession
-    since: float
-
-
-class _Pool:
-    """What is open in this process. The counters hold tickets in use and kept sessions together."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._kept: list[_Kept] = []
-        self._of_account: Counter[int] = Counter()
-        self._of_host: Counter[str] = Counter()
-
-    def admit(self, account_id: int, host: str, *, digest: str = "") -> _Ticket:
-        """A ticket, with a kept session when one fits. Raises `TooManyConnections`."""
-        ticket = _Ticket(account_id, host.lower(), digest)
-        deadline = time.monotonic() + ADMISSION_S
-        while (closing := self._try(ticket, deadline)) is not None:
-            for kept in closing:
-                kept.session.close()
-        if ticket.session is not None and ticket.idle_s > CHECK_AFTER_S and not _is_alive(ticket.session):
-            ticket.session.close()
-            ticket.session = None
-        return ticket
-
-    def _try(self, ticket: _Ticket, deadline: float) -> list[_Kept] | None:
-        """One look under the lock: None when the ticket is good, else what to close before the next look."""
-        with self._changed:
-            closing = self._drop(self._stale(ticket))
-            if closing:
-                return closing
-            kept = next((item for item in reversed(self._kept) if _fits(item.ticket, ticket)), None)
-            if kept is not None:
-                self._kept.remove(kept)
-                ticket.session, ticket.idle_s = kept.session, time.monotonic() - kept.since
-                return None
-            if self._of_account[ticket.account_id] < MAX_PER_ACCOUNT and self._of_host[ticket.host] < MAX_PER_HOST:
-                self._of_account[ticket.account_id] += 1
-                self._of_host[ticket.host] += 1
-                return None
-            closing = self._drop(self._evictable(ticket))
-            left = deadline - time.monotonic()
-            if not closing and (left <= 0 or not self._changed.wait(timeout=left)):
-                raise TooManyConnections(f"no connection to {ticket.host} became free")
-            return closing
-
-    def leave(self, ticket: _Ticket, session: imap.LiveImapSession | None) -> None:
-        """Give the ticket back; a session given with it is kept."""
-        with self._changed:
-            if session is not None:
-                self._kept.append(_Kept(ticket, session, time.monotonic()))
-            else:
-                self._uncount(ticket)
-            self._changed.notify_all()
-
-    def close_all(self) -> None:
-        with self._changed:
-            closing = self._drop(list(self._kept))
-        for kept in closing:
-            kept.session.close()
-
-    def _stale(self, ticket: _Ticket) -> list[_Kept]:
-        """Sessions kept too long, and those of this account with settings of the past."""
-        now = time.monotonic()
-        return [
-            kept
-            for kept in self._kept
-            if now - kept.since > KEEP_S
-            or kept.session.is_closed
-            or (ticket.digest and kept.ticket.account_id == ticket.account_id and kept.ticket.digest != ticket.digest)
-        ]
-
-    def _evictable(self, ticket: _Ticket) -> list[_Kept]:
-        """The kept session that was idle longest among those in the way."""
-        is_account_full = self._of_account[ticket.account_id] >= MAX_PER_ACCOUNT
-        found = [
-            kept
-            for kept in self._kept
-            if (kept.ticket.account_id == ticket.account_id if is_account_full else kept.ticket.host == ticket.host)
-        ]
-        return found[:1]
-
-    def _drop(self, items: list[_Kept]) -> list[_Kept]:
-        for kept in items:
-            self._kept.remove(kept)
-            self._uncount(kept.ticket)
-        if items:
-            self._changed.notify_all()
-        return items
-
-    def _uncount(self, ticket: _Ticket) -> None:
-        self._of_account[ticket.account_id] -= 1
-        self._of_host[ticket.host] -= 1
-
-
-def _fits(kept: _Ticket, wanted: _Ticket) -> bool:
-    return bool(wanted.digest) and (kept.account_id, kept.digest) == (wanted.account_id, wanted.digest)
-
-
 def _is_alive(session: imap.LiveImapSession) -> bool:
     try:
         session.noop()
@@ -260,4 +235,7 @@ def _is_alive(session: imap.LiveImapSession) -> bool:
     return not session.is_closed
 
 
-_pool = _Pool()
+_pool = Pool()
+_pacer = Pacer()
+_gate_lock = threading.Lock()
+_gate_limits: dict[str, tuple[float, int]] = {}  # host -> when it was looked up, and the limit

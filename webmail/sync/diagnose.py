@@ -20,16 +20,29 @@ from django.utils import timezone
 
 from accounts import credentials, services
 from accounts.credentials import CredentialError, Secret
-from accounts.models import AuditEvent, ConnectionTest, Credential, MailAccount, MailDomain, User
+from accounts.models import (
+    AuditEvent,
+    ConnectionTest,
+    Credential,
+    IncomingProtocol,
+    MailAccount,
+    MailDomain,
+    User,
+)
 from accounts.services import AccountSettings
 from webmail.protocols.errors import ProtocolError, ServerError
 from webmail.protocols.login import Login
 from webmail.protocols.transport import Endpoint, Security
-from webmail.sync import advice, probe
+from webmail.sync import advice, probe, switching
 from webmail.sync.advice import Advice
 
 MAX_HOSTS_PER_HOUR = 10  # new servers one user may try, security R28
 INTERRUPTED_AFTER = timedelta(minutes=7)  # above everything a test can last
+
+_NO_WAY_BACK = Advice(
+    "An account that uses IMAP cannot be changed to POP3.",
+    "POP3 knows one mailbox only, the others would be cut off. Keep IMAP, or remove the account and connect it again.",
+)
 
 Status = ConnectionTest.Status
 Purpose = ConnectionTest.Purpose
@@ -121,6 +134,8 @@ def _refuse_early(test: ConnectionTest, settings: AccountSettings) -> None:
             "account",
             Advice(f"Mailboxes at {domain} cannot sign in here.", "Ask the administrator for a user of your own."),
         )
+    if test.account is not None and not test.account.is_pop3 and settings.incoming_protocol == IncomingProtocol.POP3:
+        raise _failed(test, "account", _NO_WAY_BACK)
     if test.user is not None:
         _count_hosts(test, test.user, {settings.incoming_host.lower(), settings.outgoing_host.lower()} - {""})
 
@@ -240,6 +255,8 @@ def _verify(test: ConnectionTest, settings: AccountSettings, passwords: Password
         if name.startswith(("incoming_", "outgoing_", "leave_"))
     }
     with transaction.atomic():
+        if account.is_pop3 and settings.incoming_protocol == IncomingProtocol.IMAP:
+            switching.begin(account.pk)
         MailAccount.objects.filter(pk=account.pk).update(**fields)
         account.refresh_from_db()
         if passwords.given_incoming:

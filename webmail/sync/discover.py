@@ -13,11 +13,13 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
+from accounts.models import MailAccount
 from webmail.journal.models import Action
 from webmail.mime.headers import parse_list_headers
-from webmail.protocols.errors import PermanentlyRefused, ServerError
+from webmail.protocols.errors import ServerError
 from webmail.protocols.imap.roles import guess_role
 from webmail.protocols.imap.session import ImapSession
 from webmail.protocols.imap.types import MailboxInfo, MailboxStatus
@@ -29,6 +31,8 @@ from webmail.sync.imap import Fence, raw_name_of
 from webmail.sync.mailbox_plan import Held, Listed, Rename
 
 log = structlog.get_logger(__name__)
+
+NOT_LISTED = "The server left this mailbox out of its list of mailboxes, together with many others."
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Discovery:
 
     found: list[Found]
     is_complete: bool
+    wants_confirmation: bool = False  # many mailboxes are missing: to be listed again soon (R81)
 
 
 def discover_mailboxes(session: ImapSession, account_id: int, lease: Fence) -> Discovery:
@@ -52,57 +57,86 @@ def discover_mailboxes(session: ImapSession, account_id: int, lease: Fence) -> D
 
     Raises what the session raises, and `LeaseLost`.
     """
+    account = MailAccount.objects.get(pk=account_id)
     rows = _remote_rows(account_id)  # before the server is asked (Y50)
-    infos = session.list_mailboxes()
-    listed = mailbox_plan.complete_tree([_listed(info) for info in infos])
-    is_complete = mailbox_plan.is_believable(listed)
-    if is_complete:
-        waiting = _Waiting.read(account_id)
-        listed = [item for item in listed if item.raw_name not in waiting.deleted]
-        renames = _proved(session, mailbox_plan.find_renames(_held(rows), listed), rows)
-        removable = _removable(session, rows, listed, renames)
-        if renames or removable or not _is_settled(rows, listed, waiting):
-            with changes.recording(account_id) as record:
-                lease.check()
-                _apply(record, listed, renames, waiting)
-                _remove(record, removable)
-            rows = _remote_rows(account_id)
-    else:
+    infos = session.list_mailboxes(shared=account.lists_shared)
+    listed = mailbox_plan.complete_tree(_listed_all(session, infos, rows))
+    is_believable = mailbox_plan.is_believable(listed)
+    if not is_believable:
         log.warning("sync.list_not_believed", account=account_id, listed=len(listed))
-    statuses = {_text(info.raw_name): _state(info.status) for info in infos}
-    found = [
+        return Discovery(_found(rows, infos), is_complete=False)
+    facts = _Facts.read(account, listed)
+    renames = _proved(session, facts, rows)
+    absent = facts.absent(rows, renames)
+    removable = _removable(session, rows, absent.remove)
+    if renames or removable or not _is_settled(rows, facts):
+        with changes.recording(account_id) as record:
+            lease.check()
+            _apply(record, facts, renames)
+            _remove(record, removable)
+        rows = _remote_rows(account_id)
+    if absent.doubt:
+        log.warning("sync.short_list_held", account=account_id, missing=len(absent.doubt))
+        rows = [row for row in rows if row.trouble != NOT_LISTED]
+    return Discovery(_found(rows, infos), is_complete=not absent.doubt, wants_confirmation=bool(absent.doubt))
+
+
+def _found(rows: Sequence[Mailbox], infos: Sequence[MailboxInfo]) -> list[Found]:
+    statuses = {_text(_plain(info.raw_name)): _state(info.status) for info in infos}
+    return [
         Found(mailbox, statuses.get(mailbox.remote_name))
         for mailbox in rows
         if mailbox.is_selectable and mailbox.missing_since is None and mailbox.remote_name
     ]
-    return Discovery(found, is_complete)
 
 
 def _remote_rows(account_id: int) -> list[Mailbox]:
     return list(Mailbox.objects.filter(account_id=account_id, source=Mailbox.Source.REMOTE).order_by("id"))
 
 
+def _local_rows(account_id: int) -> list[Mailbox]:
+    """Ours alone, with a role that the server's mailboxes may want: an account that was a POP3 one has them."""
+    return list(Mailbox.objects.filter(account_id=account_id, source=Mailbox.Source.LOCAL).exclude(role=""))
+
+
 def _text(raw_name: bytes) -> str:
     return raw_name.decode("latin-1")
 
 
-def _listed(info: MailboxInfo) -> Listed:
+def _plain(raw_name: bytes) -> bytes:
+    """INBOX in its one spelling, so that a server that changes its case has the same mailbox still (Y27)."""
+    return b"INBOX" if raw_name.upper() == b"INBOX" else raw_name
+
+
+def _listed_all(session: ImapSession, infos: Sequence[MailboxInfo], rows: Sequence[Mailbox]) -> list[Listed]:
+    known = {row.remote_name.encode("latin-1"): row.rights for row in rows if row.rights}
+    rights = {info.raw_name: info.rights or known.get(info.raw_name, "") for info in infos if info.namespace}
+    unknown = [raw_name for raw_name, letters in rights.items() if not letters]
+    if unknown:
+        rights |= session.my_rights(unknown)
+    return [_listed(info, rights.get(info.raw_name, "")) for info in infos]
+
+
+def _listed(info: MailboxInfo, rights: str) -> Listed:
     status = info.status
     return Listed(
-        raw_name=info.raw_name,
+        raw_name=_plain(info.raw_name),
         name=info.name,
         delimiter=info.delimiter or "",
         role=info.role or "",
-        guessed=guess_role(info.name, info.delimiter) or "",
-        is_selectable=info.is_selectable,
+        guessed=("" if info.namespace else guess_role(info.name, info.delimiter)) or "",
+        is_selectable=info.is_selectable and (not rights or "r" in rights),
         is_subscribed=info.is_subscribed,
         remote_id=(status.mailbox_id or "") if status else "",
         uidvalidity=status.uidvalidity if status else None,
         uidnext=status.uidnext if status else None,
+        namespace=info.namespace,
+        namespace_top=info.namespace_top,
+        rights=rights,
     )
 
 
-def _held(rows: Iterable[Mailbox]) -> list[Held]:
+def _held(rows: Iterable[Mailbox], facts: _Facts) -> list[Held]:
     return [
         Held(
             row.pk,
@@ -112,10 +146,45 @@ def _held(rows: Iterable[Mailbox]) -> list[Held]:
             remote_id=row.remote_id,
             uidvalidity=row.uidvalidity,
             uidnext=row.uidnext,
-            is_missing=row.missing_since is not None,
+            is_missing=row.missing_since is not None and not facts.was_filtered(row),
+            is_doubted=row.trouble == NOT_LISTED,
+            is_selectable=row.is_selectable,
+            messages=row.total_emails,
         )
         for row in rows
     ]
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a believable LIST says, and what must be known to carry it out."""
+
+    account: MailAccount
+    listed: list[Listed]
+    shown: Mapping[bytes, tuple[bytes, str]]
+    waiting: _Waiting
+    local: list[Mailbox]
+
+    @classmethod
+    def read(cls, account: MailAccount, listed: Sequence[Listed]) -> _Facts:
+        waiting = _Waiting.read(account.pk)
+        kept = [item for item in listed if item.raw_name not in waiting.deleted]
+        return cls(account, kept, mailbox_plan.shown_names(kept), waiting, _local_rows(account.pk))
+
+    def absent(self, rows: Sequence[Mailbox], renames: Sequence[Rename] = ()) -> mailbox_plan.Absent:
+        unwanted = {row.pk for row in rows if row.namespace and not self.account.lists_shared}
+        held = mailbox_plan.renamed(_held(rows, self), renames)
+        return mailbox_plan.absent_mailboxes(held, self.listed, unwanted=frozenset(unwanted))
+
+    def was_filtered(self, row: Mailbox) -> bool:
+        """Hidden only because it is not subscribed: the server listed it."""
+        return self.account.subscribed_only and not row.is_subscribed and not row.role
+
+    def roles(self, rows: Sequence[Mailbox]) -> dict[bytes, str]:
+        return mailbox_plan.assign_roles(_held([*rows, *self.local], self), self.listed)
+
+    def filtered(self, roles: Mapping[bytes, str]) -> frozenset[bytes]:
+        return mailbox_plan.filtered_names(self.listed, roles) if self.account.subscribed_only else frozenset()
 
 
 def _state(status: MailboxStatus | None) -> plan.ServerState | None:
@@ -148,14 +217,16 @@ class _Waiting:
 # Renamed, or gone -----------------------------------------------------------------------------------------------------
 
 
-def _proved(session: ImapSession, renames: Sequence[Rename], rows: Sequence[Mailbox]) -> list[Rename]:
-    """Those of the renames that MAILBOXID or a sample of messages proves."""
+def _proved(session: ImapSession, facts: _Facts, rows: Sequence[Mailbox]) -> list[Rename]:
+    """The renames that MAILBOXID or a sample of messages proves, with what goes along."""
     by_id = {row.pk: row for row in rows}
-    return [
+    held = _held(rows, facts)
+    proved = [
         rename
-        for rename in renames
+        for rename in mailbox_plan.find_renames(held, facts.listed)
         if not rename.needs_sample or _sample_agrees(session, by_id[rename.mailbox_id], rename)
     ]
+    return mailbox_plan.settle_renames(held, facts.listed, proved) if proved else []
 
 
 def _sample_agrees(session: ImapSession, mailbox: Mailbox, rename: Rename) -> bool:
@@ -182,24 +253,13 @@ def _sample_agrees(session: ImapSession, mailbox: Mailbox, rename: Rename) -> bo
     return mailbox_plan.is_sample_equal(ours, theirs)
 
 
-def _removable(
-    session: ImapSession, rows: Sequence[Mailbox], listed: Sequence[Listed], renames: Sequence[Rename]
-) -> list[Mailbox]:
+def _removable(session: ImapSession, rows: Sequence[Mailbox], ids: Sequence[int]) -> list[Mailbox]:
     """Mailboxes that two LISTs lacked and of which STATUS knows nothing either, the deepest first."""
-    absent = mailbox_plan.absent_mailboxes(mailbox_plan.renamed(_held(rows), renames), listed)
-    by_id = {row.pk: row for row in rows}
-    gone = [by_id[pk] for pk in absent.remove if not _has_status(session, by_id[pk])]
+    missing = [row for row in rows if row.pk in ids]
+    asked = {raw_name_of(row) for row in missing if row.is_selectable}
+    absent = session.absent_of(sorted(asked)) if asked else set()
+    gone = [row for row in missing if not row.is_selectable or raw_name_of(row) in absent]
     return sorted(gone, key=lambda row: row.remote_name.count(row.delimiter) if row.delimiter else 0, reverse=True)
-
-
-def _has_status(session: ImapSession, mailbox: Mailbox) -> bool:
-    if not mailbox.is_selectable:
-        return False
-    try:
-        session.status(raw_name_of(mailbox))
-    except PermanentlyRefused:
-        return False
-    return True
 
 
 def _remove(record: changes.Record, removable: Sequence[Mailbox]) -> None:
@@ -217,99 +277,137 @@ def _remove(record: changes.Record, removable: Sequence[Mailbox]) -> None:
 # Rows -----------------------------------------------------------------------------------------------------------------
 
 
-def _is_settled(rows: Sequence[Mailbox], listed: Sequence[Listed], waiting: _Waiting) -> bool:
+def _is_settled(rows: Sequence[Mailbox], facts: _Facts) -> bool:
     """Whether the rows say what the LIST says, so that nothing needs to be written."""
     by_name = {row.remote_name: row for row in rows if row.remote_name}
-    if len(by_name) < len(rows) or mailbox_plan.absent_mailboxes(_held(rows), listed).hide:
+    absent = facts.absent(rows)
+    if len(by_name) < len(rows) or absent.hide or absent.doubt:
         return False
-    roles = mailbox_plan.assign_roles(_held(rows), listed)
-    shown = mailbox_plan.shown_names(listed)
-    for item in listed:
+    roles = facts.roles(rows)
+    filtered = facts.filtered(roles)
+    for item in facts.listed:
         row = by_name.get(_text(item.raw_name))
-        above, name = shown[item.raw_name]
-        parent = by_name.get(_text(above)) if above else None
-        if row is None or _differences(row, item, name, parent, roles[item.raw_name], waiting):
+        if row is None or _differences(row, _wanted(item, facts, by_name, roles, filtered), facts):
             return False
     return True
 
 
-def _apply(record: changes.Record, listed: Sequence[Listed], renames: Sequence[Rename], waiting: _Waiting) -> None:
-    for rename in renames:
-        # Children are listed under their own new names: each is a rename of its own.
-        Mailbox.objects.filter(pk=rename.mailbox_id).update(remote_name=_text(rename.listed.raw_name))
+@dataclass(frozen=True)
+class _Wanted:
+    """What one row is to say."""
+
+    item: Listed
+    name: str
+    parent: Mailbox | None
+    role: str
+    is_filtered: bool
+
+
+def _wanted(
+    item: Listed, facts: _Facts, by_name: Mapping[str, Mailbox], roles: Mapping[bytes, str], filtered: frozenset[bytes]
+) -> _Wanted:
+    above, name = facts.shown[item.raw_name]
+    parent = by_name.get(_text(above)) if above else None
+    return _Wanted(item, name, parent, roles[item.raw_name], item.raw_name in filtered)
+
+
+def _apply(record: changes.Record, facts: _Facts, renames: Sequence[Rename]) -> None:
+    _rename(renames, facts)
     rows = _remote_rows(record.account_id)
     by_name = {row.remote_name: row for row in rows if row.remote_name}
-    roles = mailbox_plan.assign_roles(_held(rows), listed)
-    shown = mailbox_plan.shown_names(listed)
-    _release_roles(rows, roles)
-    for item in listed:
-        above, name = shown[item.raw_name]
-        parent = by_name.get(_text(above)) if above else None
-        row = by_name.get(_text(item.raw_name)) or _unnamed(rows, name, parent)
+    roles = facts.roles(rows)
+    filtered = facts.filtered(roles)
+    _release_roles([*rows, *facts.local], roles)
+    gone = by_name.keys() - {_text(item.raw_name) for item in facts.listed}
+    for item in facts.listed:
+        wanted = _wanted(item, facts, by_name, roles, filtered)
+        row = by_name.get(_text(item.raw_name)) or _unnamed(rows, wanted, gone, facts)
         if row is None:
-            row = _create(record.account_id, item, name, parent, roles[item.raw_name])
+            row = _create(record.account_id, wanted)
         else:
-            _update(row, _differences(row, item, name, parent, roles[item.raw_name], waiting))
+            _update(row, _differences(row, wanted, facts))
         by_name[_text(item.raw_name)] = row
-    _hide_absent(record, _remote_rows(record.account_id), listed)
+    _hide_absent(record, facts)
 
 
-def _unnamed(rows: Sequence[Mailbox], name: str, parent: Mailbox | None) -> Mailbox | None:
-    """A mailbox the user has just made and the server has got meanwhile."""
-    same = (row for row in rows if not row.remote_name and row.name == name and row.parent_id == (parent and parent.pk))
-    return next(same, None)
+def _rename(renames: Sequence[Rename], facts: _Facts) -> None:
+    """Two mailboxes may have changed names with each other: all old names are given up first, within the transaction."""
+    ids = [rename.mailbox_id for rename in renames]
+    Mailbox.objects.filter(pk__in=ids).update(remote_name="")
+    Mailbox.objects.filter(pk__in=set(ids) - facts.waiting.renamed).update(name=F("public_id"))
+    for rename in renames:
+        Mailbox.objects.filter(pk=rename.mailbox_id).update(remote_name=_text(rename.listed.raw_name))
+
+
+def _unnamed(rows: Sequence[Mailbox], wanted: _Wanted, gone: set[str], facts: _Facts) -> Mailbox | None:
+    """A mailbox the user has just made, or renamed, and the server did meanwhile although its answer was lost."""
+    parent_id = wanted.parent and wanted.parent.pk
+    for row in rows:
+        is_ours = not row.remote_name or (row.remote_name in gone and row.pk in facts.waiting.renamed)
+        if is_ours and row.name == wanted.name and row.parent_id == parent_id:
+            return row
+    return None
 
 
 def _release_roles(rows: Sequence[Mailbox], roles: Mapping[bytes, str]) -> None:
     """Roles that move to another mailbox are free before anyone takes them: one role, one mailbox at any time."""
     for row in rows:
-        role = roles.get(raw_name_of(row), "")
+        role = roles.get(raw_name_of(row), "") if row.remote_name else ""
         if row.role and not row.is_role_chosen and row.role != role and row.role in roles.values():
             mailboxes.update_mailbox(row, role="")
 
 
-def _create(account_id: int, item: Listed, name: str, parent: Mailbox | None, role: str) -> Mailbox:
-    name = _name_not_taken(account_id, name, parent)
+def _create(account_id: int, wanted: _Wanted) -> Mailbox:
+    item = wanted.item
     return mailboxes.create_mailbox(
         account_id,
-        name=name,
-        parent=parent,
-        role=role,
+        name=_name_not_taken(account_id, wanted.name, wanted.parent),
+        parent=wanted.parent,
+        role=wanted.role,
         remote_name=_text(item.raw_name),
         delimiter=item.delimiter,
         remote_id=item.remote_id,
         is_selectable=item.is_selectable,
         is_subscribed=item.is_subscribed,
         backfill_uid=None if item.is_selectable else 1,
+        namespace=item.namespace,
+        rights=item.rights,
+        is_read_only=mailboxes.is_read_only_by(item.rights),
+        missing_since=timezone.now() if wanted.is_filtered else None,
     )
 
 
 # What people do not see of a mailbox: changed without a change record.
-_PRIVATE = frozenset({"remote_name", "delimiter", "remote_id", "backfill_uid"})
+_PRIVATE = frozenset({"remote_name", "delimiter", "remote_id", "backfill_uid", "trouble"})
 
 
-def _differences(
-    row: Mailbox, item: Listed, name: str, parent: Mailbox | None, role: str, waiting: _Waiting
-) -> dict[str, Any]:
+def _differences(row: Mailbox, wanted: _Wanted, facts: _Facts) -> dict[str, Any]:
     """The fields of the row that the LIST wants otherwise."""
-    wanted: dict[str, Any] = {
+    item = wanted.item
+    fields: dict[str, Any] = {
         "remote_name": _text(item.raw_name),
         "delimiter": item.delimiter,
         "remote_id": item.remote_id or row.remote_id,
         "is_selectable": item.is_selectable,
         "is_subscribed": item.is_subscribed,
-        "missing_since": None,
+        "namespace": item.namespace,
+        # The filter of the user hides as an absence does, but the mailbox is known to be there (see `was_filtered`).
+        "missing_since": (row.missing_since or timezone.now()) if wanted.is_filtered else None,
     }
+    if row.trouble == NOT_LISTED:
+        fields["trouble"] = ""
     if item.is_selectable != row.is_selectable:
-        wanted["backfill_uid"] = None if item.is_selectable else 1
+        fields["backfill_uid"] = None if item.is_selectable else 1
+    if item.rights and item.rights != row.rights:
+        fields |= {"rights": item.rights, "is_read_only": mailboxes.is_read_only_by(item.rights)}
     if not row.is_role_chosen:
-        wanted["role"] = role
-    found = {field: value for field, value in wanted.items() if getattr(row, field) != value}
-    if row.pk not in waiting.renamed:
-        if row.parent_id != (parent.pk if parent else None):
-            found["parent"] = parent
-        if "parent" in found or row.name != name:
-            found["name"] = name
+        fields["role"] = wanted.role
+    found = {field: value for field, value in fields.items() if getattr(row, field) != value}
+    if row.pk not in facts.waiting.renamed:
+        if row.parent_id != (wanted.parent.pk if wanted.parent else None):
+            found["parent"] = wanted.parent
+        if "parent" in found or row.name != wanted.name:
+            found["name"] = wanted.name
     return found
 
 
@@ -337,9 +435,11 @@ def _name_not_taken(account_id: int, name: str, parent: Mailbox | None, *, but: 
     return free
 
 
-def _hide_absent(record: changes.Record, rows: Sequence[Mailbox], listed: Sequence[Listed]) -> None:
-    absent = mailbox_plan.absent_mailboxes(_held(rows), listed)
+def _hide_absent(record: changes.Record, facts: _Facts) -> None:
+    absent = facts.absent(_remote_rows(record.account_id))
+    Mailbox.objects.filter(pk__in=absent.doubt).update(trouble=NOT_LISTED)
     if absent.hide:
-        Mailbox.objects.filter(pk__in=absent.hide).update(missing_since=timezone.now())
+        # Whether it is subscribed is not known any more: from now on it is missing, not filtered.
+        Mailbox.objects.filter(pk__in=absent.hide).update(missing_since=timezone.now(), is_subscribed=True, trouble="")
         record.touch(changes.MAILBOX, absent.hide)
         log.info("sync.mailboxes_hidden", account=record.account_id, count=len(absent.hide))

@@ -27,15 +27,22 @@ from accounts.credentials import CredentialError, NoCredentialKey
 from accounts.models import AccountState, MailAccount
 from webmail import dispatch
 from webmail.journal import entries
-from webmail.protocols.errors import AuthenticationRefused, ConnectionFailed, ConnectionLost, ProtocolError
+from webmail.protocols.errors import (
+    AuthenticationRefused,
+    ConnectionFailed,
+    ConnectionLost,
+    ProtocolError,
+    TemporarilyRefused,
+)
 from webmail.store import changes, leases
 from webmail.store.errors import LeaseLost, StorageFull
 from webmail.store.mailboxes import ROLE_ORDER
 from webmail.store.models import Email, Mailbox
-from webmail.sync import bodies, discover, imap, placements, plan, pop3, replay
+from webmail.sync import bodies, budget, discover, imap, parking, placements, plan, pop3, refusals, replay, switching
 from webmail.sync.connections import account_session
 from webmail.sync.discover import Found
 from webmail.sync.errors import SyncError, TooManyConnections, plain_reason
+from webmail.sync.refusals import Act
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +50,8 @@ LEASE_S = 120.0  # renewed before each mailbox; a dead worker holds nobody up fo
 MAILBOX_SLICE_S = 30.0  # of one mailbox (Y83)
 PASS_S = 60.0  # of one task; then it wakes itself again
 EVERY = timedelta(minutes=5)  # Y79
+# Whose server announces mail: at least every 15 minutes all the same (Y79). `watch` polls those that only say they do.
+EVERY_HEARD = timedelta(minutes=13)
 SOON = timedelta(seconds=60)  # when a wake-up for work that is left gets lost
 CONFIRM_AFTER = timedelta(seconds=30)  # before much that is missing is looked for a second time
 FEW = 20  # missing messages that are looked for again at once: nobody should see them longer than needed
@@ -50,6 +59,7 @@ FIRST_RETRY_S = 30.0
 LONGEST_RETRY_S = 3600.0
 MAX_LOST_CONNECTIONS = 3  # mailboxes of one pass at which the connection broke, before the account counts as failing
 
+_LEAST_WAIT_S = {Act.SLOW_DOWN: 300.0, Act.STOP: LONGEST_RETRY_S}
 _STOPPED = (AccountState.PAUSED, AccountState.AUTH_FAILED)
 
 
@@ -62,10 +72,16 @@ class _Outcome:
     wants_confirmation: bool = False
     troubles: list[str] = field(default_factory=list)  # about single mailboxes, for people
     wait: timedelta = EVERY
+    has_seen_all: bool = True  # no mailbox was left out, so what is an orphan now is nowhere
 
     def trouble(self, name: str, error: Exception) -> None:
-        self.is_complete = False
+        self.is_complete = self.has_seen_all = False
         self.troubles.append(f"{name}: {plain_reason(error)}")
+
+    def leave_out(self, mailbox: Mailbox) -> None:
+        """A parked mailbox: the pass is complete without it."""
+        self.has_seen_all = False
+        self.troubles.append(f"{mailbox.name}: {mailbox.trouble}")
 
 
 def sync_account(account_id: int) -> None:
@@ -89,7 +105,7 @@ def sync_mailbox(mailbox_id: int) -> None:
         outcome = _Outcome(is_complete=False)
         _visit_mailboxes(account, [Found(mailbox, None)], lease, outcome, time.monotonic() + MAILBOX_SLICE_S)
         if not outcome.has_more:
-            outcome.has_more = not _fetch_bodies(account, lease, time.monotonic() + MAILBOX_SLICE_S)
+            outcome.has_more = not _fetch_bodies(account, lease, outcome, time.monotonic() + MAILBOX_SLICE_S)
         return outcome
 
     _run(account, visit, is_pass=False)
@@ -142,11 +158,19 @@ def _settle(account: MailAccount, outcome: _Outcome, *, asked_for: datetime, is_
         dispatch.wake("sync.account", account.pk)
     elif outcome.wants_confirmation:
         MailAccount.objects.filter(pk=account.pk).update(next_sync_at=now + CONFIRM_AFTER)
-    elif is_pass:
+    elif not is_pass:
+        _pass_on_wish(account)
+    else:
         # Not when somebody asked for another pass while this one ran.
         due = MailAccount.objects.filter(pk=account.pk, next_sync_at=asked_for)
         if not due.update(next_sync_at=now + outcome.wait):
             dispatch.wake("sync.account", account.pk)
+
+
+def _pass_on_wish(account: MailAccount) -> None:
+    """Somebody who met our lease left a wish behind (R86): carry it out at once, not when it is found."""
+    if MailAccount.objects.filter(pk=account.pk, next_sync_at__lte=timezone.now()).exists():
+        dispatch.wake("sync.account", account.pk)
 
 
 def _set_state(account: MailAccount, state: str, reason: str = "") -> None:
@@ -160,13 +184,14 @@ def _fail(account: MailAccount, error: Exception) -> None:
     """Tell the user, and when to try again: later each time, spread out (Y79, Y80)."""
     reason = plain_reason(error)
     log.warning("sync.failed", account=account.pk, error=type(error).__name__, reason=reason)
-    if isinstance(error, AuthenticationRefused) or (
-        isinstance(error, CredentialError) and not isinstance(error, NoCredentialKey)
-    ):
+    decision = refusals.decide(error)
+    if decision.needs_password or (isinstance(error, CredentialError) and not isinstance(error, NoCredentialKey)):
         _set_state(account, AccountState.AUTH_FAILED, reason)
         return
     _set_state(account, AccountState.FAILING, reason)
-    wait_s = min(FIRST_RETRY_S * 2 ** min(account.failures, 10), LONGEST_RETRY_S) * random.uniform(0.75, 1.25)  # noqa: S311
+    least_s = _LEAST_WAIT_S.get(decision.act, 0.0)
+    wait_s = FIRST_RETRY_S * 2 ** min(account.failures, 10)
+    wait_s = min(max(wait_s, least_s), LONGEST_RETRY_S) * random.uniform(0.75, 1.25)  # noqa: S311
     MailAccount.objects.filter(pk=account.pk).update(
         failures=F("failures") + 1, next_sync_at=timezone.now() + timedelta(seconds=min(wait_s, LONGEST_RETRY_S))
     )
@@ -176,9 +201,18 @@ def _fail(account: MailAccount, error: Exception) -> None:
 
 
 def _pop3_pass(account: MailAccount, lease: leases.HeldLease) -> _Outcome:
-    result = pop3.sync_inbox(account, lease, deadline=time.monotonic() + MAILBOX_SLICE_S)
+    try:
+        result = pop3.sync_inbox(account, lease, deadline=time.monotonic() + MAILBOX_SLICE_S)
+    except TemporarilyRefused as error:
+        if error.code != "LOGIN-DELAY":
+            raise
+        return _Outcome(is_complete=False, wait=EVERY)  # we came too early: no fault of anybody's (R85)
     wait = max(EVERY, timedelta(seconds=result.login_delay_s or 0))
-    return _Outcome(is_complete=result.is_complete, has_more=result.has_more, wait=wait)
+    troubles = [result.note] if result.note else []
+    if result.has_more and result.login_delay_s:
+        wait = timedelta(seconds=result.login_delay_s)
+        return _Outcome(is_complete=False, wait=wait, troubles=troubles)
+    return _Outcome(is_complete=result.is_complete, has_more=result.has_more, wait=wait, troubles=troubles)
 
 
 # IMAP -----------------------------------------------------------------------------------------------------------------
@@ -188,24 +222,26 @@ def _imap_pass(account: MailAccount, lease: leases.HeldLease) -> _Outcome:
     began_at = timezone.now()
     deadline = time.monotonic() + PASS_S
     outcome = _Outcome()
-    discovery = _discover(account, lease)
+    discovery = _discover(account, lease, outcome)
     outcome.is_complete = discovery.is_complete
+    outcome.wants_confirmation = discovery.wants_confirmation
     _visit_mailboxes(account, _in_order(discovery.found), lease, outcome, deadline)
+    switching.settle(account.pk, lease)
     if not outcome.has_more:
-        outcome.has_more = not _fetch_bodies(account, lease, deadline)
-    if outcome.is_complete:
+        outcome.has_more = not _fetch_bodies(account, lease, outcome, deadline)
+    if outcome.is_complete and outcome.has_seen_all:
         _destroy_orphans(account.pk, lease, before=began_at)
     return outcome
 
 
-def _discover(account: MailAccount, lease: leases.HeldLease) -> discover.Discovery:
+def _discover(account: MailAccount, lease: leases.HeldLease, outcome: _Outcome) -> discover.Discovery:
     """LIST. A kept connection that the server has closed meanwhile is no failure: then a new one is asked."""
     is_kept = False
     try:
         with account_session(account) as session:
-            is_kept = session.selected is not None
-            if is_kept:
-                session.noop()  # what STATUS says of a selected mailbox is only as new as its last look (Y18)
+            is_kept = session.has_served
+            outcome.wait = EVERY_HEARD if session.supports("IDLE") else EVERY
+            session.leave()  # what STATUS says of a selected mailbox is only as new as its last look (Y18)
             return discover.discover_mailboxes(session, account.pk, lease)
     except ConnectionLost:
         if not is_kept:
@@ -229,6 +265,9 @@ def _visit_mailboxes(
     for item in found:
         if item.status is not None and plan.is_unchanged(imap.cursor_of(item.mailbox), item.status):
             continue
+        if parking.is_parked(item.mailbox):
+            outcome.leave_out(item.mailbox)
+            continue
         if time.monotonic() >= deadline:
             outcome.has_more, outcome.is_complete = True, False
             return
@@ -240,32 +279,48 @@ def _visit_mailboxes(
         except ConnectionFailed as error:
             lost += 1
             outcome.trouble(item.mailbox.name, error)
+            parking.note_failure(item.mailbox.pk, plain_reason(error))
             if lost >= min(MAX_LOST_CONNECTIONS, len(found)):
                 raise
         except (ProtocolError, SyncError) as error:
             log.warning("sync.mailbox_failed", mailbox=item.mailbox.pk, error=type(error).__name__, reason=str(error))
             outcome.trouble(item.mailbox.name, error)
+            _note_refusal(item.mailbox, error)
         except Exception as error:
             # A fault of ours with one mailbox must not stop the others; it is in the log with its trace.
             log.exception("sync.mailbox_failed", account=account.pk, mailbox=item.mailbox.pk)
             outcome.trouble(item.mailbox.name, error)
+            parking.note_failure(item.mailbox.pk, plain_reason(error))
+
+
+def _note_refusal(mailbox: Mailbox, error: Exception) -> None:
+    """A server that is only busy is asked again as usual; what is refused for good, or makes no sense, parks (R83)."""
+    if not isinstance(error, SyncError) and refusals.decide(error).act in (Act.RETRY, Act.LOOK_AGAIN):
+        return
+    parking.note_failure(mailbox.pk, plain_reason(error))
 
 
 def _visit(account: MailAccount, mailbox: Mailbox, lease: leases.HeldLease, outcome: _Outcome, deadline: float) -> None:
     until = min(deadline, time.monotonic() + MAILBOX_SLICE_S)
-    with account_session(account) as session:
-        result = imap.sync_mailbox(session, mailbox, lease, deadline=until)
+    is_paused = account.is_backfill_paused
+    with account_session(account, for_backfill=not mailbox.is_backfilled and not is_paused) as session:
+        result = imap.sync_mailbox(session, mailbox, lease, deadline=until, may_backfill=not is_paused)
     outcome.is_complete &= result.is_complete
     outcome.has_more |= result.has_more or (result.is_held and result.held_count <= FEW)
     outcome.wants_confirmation |= result.is_held
 
 
-def _fetch_bodies(account: MailAccount, lease: leases.HeldLease, deadline: float) -> bool:
-    if not bodies.has_missing(account.pk):
+def _fetch_bodies(account: MailAccount, lease: leases.HeldLease, outcome: _Outcome, deadline: float) -> bool:
+    if account.is_backfill_paused or not bodies.has_missing(account):
         return True
     lease.extend(LEASE_S)
-    with account_session(account) as session:
-        return bodies.fetch_missing(session, account.pk, lease, deadline=deadline)
+    is_done = True
+    if not budget.is_spent(account):
+        with account_session(account, for_backfill=True) as session:
+            is_done = bodies.fetch_missing(session, account, lease, deadline=deadline)
+    if budget.is_spent(account):
+        outcome.troubles.append(budget.explain(account))  # no failure: tomorrow it goes on (R84)
+    return is_done
 
 
 def _destroy_orphans(account_id: int, lease: leases.HeldLease, *, before: datetime) -> None:

@@ -56,9 +56,15 @@ class Pending:
         return mailbox_id in self.removals.get(email_id, ())
 
 
-def read_pending(account_id: int) -> Pending:
-    """The pending acts as of now. Read it in the transaction that merges."""
-    return Pending(entries.pending_keywords(account_id), entries.pending_removals(account_id))
+def read_pending(
+    account_id: int, *, since: datetime | None = None, email_ids: Collection[int] | None = None
+) -> Pending:
+    """The pending acts as of now, with those carried out since sync began to ask (`since`): the server's answer may be older
+    than they are. Read it in the transaction that merges, and only what is asked for (`email_ids`)."""
+    return Pending(
+        entries.pending_keywords(account_id, since=since, email_ids=email_ids),
+        entries.pending_removals(account_id, since=since, email_ids=email_ids),
+    )
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Written:
     changed: int = 0
     removed: int = 0
     repaired: int = 0
+    undecided: tuple[ListData, ...] = ()  # only their bytes can tell which Email they are (Y57); nothing was written
 
     def __add__(self, other: Written) -> Written:
         return Written(
@@ -78,16 +85,11 @@ class Written:
             self.changed + other.changed,
             self.removed + other.removed,
             self.repaired + other.repaired,
+            self.undecided + other.undecided,
         )
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
-
-
-def known_uids(mailbox: Mailbox) -> list[int]:
-    """The UIDs stored for the mailbox, ascending."""
-    rows = Placement.objects.filter(mailbox=mailbox, uidvalidity=mailbox.uidvalidity, uid__isnull=False)
-    return [uid for uid in rows.order_by("uid").values_list("uid", flat=True) if uid is not None]
 
 
 def count_known(mailbox: Mailbox) -> int:
@@ -121,23 +123,54 @@ def store_list_data(
     *,
     holdable: frozenset[str] | None,
     is_relinking: bool = False,
+    hashes: Mapping[int, str] | None = None,
+    since: datetime | None = None,
 ) -> Written:
     """Messages that were listed, each found again or made new. UIDs that are stored already are left out, so a repeated
-    batch changes nothing (sync Y31)."""
+    batch changes nothing (sync Y31).
+
+    `hashes`: sha256 by UID for rows that came back as `undecided` before; with it all are decided. `since`: when
+    sync began to ask.
+    """
     present = known_at(mailbox, (row.uid for row in rows))
-    items = [_new_email(mailbox, row) for row in rows if row.uid not in present]
+    fresh = [row for row in rows if row.uid not in present]
+    items = [_new_email(mailbox, row) for row in fresh]
     if not items:
         return Written()
     matched = _match_detached(mailbox, items) if is_relinking else {}
-    taken = set(matched.values())
-    for number, email_id in identity.match_known(record.account_id, items).items():
-        if number not in matched and email_id not in taken:
-            matched[number] = email_id
-            taken.add(email_id)
-    ingest.ingest_into(record, [item for number, item in enumerate(items) if number not in matched])
-    found = {email_id: items[number] for number, email_id in matched.items()}
-    repaired = _place_found(record, mailbox, found, holdable=holdable)
-    return Written(created=len(items) - len(matched), found=len(matched), repaired=repaired)
+    others = [number for number in range(len(items)) if number not in matched]
+    by_index = None if hashes is None else {at: hashes.get(fresh[number].uid, "") for at, number in enumerate(others)}
+    answer = identity.match_known(
+        record.account_id, [items[number] for number in others], hashes=by_index, taken=matched.values()
+    )
+    undecided = {others[at] for at in answer.undecided}
+    matched |= {others[at]: email_id for at, email_id in answer.known.items()}
+    new = [number for number in others if number not in matched and number not in undecided]
+    copies = _copies_within(items, new)  # one EMAILID twice in one mailbox
+    ids = ingest.ingest_into(record, [items[number] for number in new if number not in copies])
+    ids_of = dict(zip((number for number in new if number not in copies), ids, strict=True))
+    matched |= {number: ids_of[first] for number, first in copies.items()}
+    found = [(email_id, items[number]) for number, email_id in matched.items()]
+    repaired = _place_found(record, mailbox, found, holdable=holdable, since=since)
+    return Written(
+        created=len(ids),
+        found=len(matched),
+        repaired=repaired,
+        undecided=tuple(fresh[number] for number in sorted(undecided)),
+    )
+
+
+def _copies_within(items: Sequence[NewEmail], new: Sequence[int]) -> dict[int, int]:
+    """Items whose EMAILID (and size) an item before them bears: their index, and that of the first."""
+    first: dict[tuple[str, int], int] = {}
+    copies: dict[int, int] = {}
+    for number in new:
+        item = items[number]
+        if item.remote_email_id:
+            before = first.setdefault((item.remote_email_id, item.size_bytes), number)
+            if before != number:
+                copies[number] = before
+    return copies
 
 
 def _new_email(mailbox: Mailbox, row: ListData) -> NewEmail:
@@ -149,7 +182,7 @@ def _new_email(mailbox: Mailbox, row: ListData) -> NewEmail:
             mailbox.pk, uidvalidity=mailbox.uidvalidity, uid=row.uid, modseq=row.modseq, is_deleted=row.is_deleted
         ),
         keywords=row.keywords,
-        has_attachment=row.structure is not None and row.structure.has_attachment(),
+        has_attachment=row.has_attachment,
         remote_email_id=row.email_id or "",
     )
 
@@ -166,14 +199,22 @@ def _match_detached(mailbox: Mailbox, items: Sequence[NewEmail]) -> dict[int, in
         rows = list(
             Placement.objects.filter(mailbox=mailbox, uidvalidity__lt=0, email__fingerprint__in=chunk)
             .order_by("-uid")
-            .values_list("email__fingerprint", "email_id")
+            .values_list("email__fingerprint", "email_id", "email__remote_email_id")
         )
-        taken |= _placed_in(mailbox, {email_id for _, email_id in rows})
-        for fingerprint, email_id in rows:
-            if email_id not in taken and asked[fingerprint]:
-                matched[asked[fingerprint].pop(0)] = email_id
+        taken |= _placed_in(mailbox, {email_id for _, email_id, _ in rows})
+        for fingerprint, email_id, remote_id in rows:
+            waiting = asked[fingerprint]
+            fits = next((number for number in waiting if _agree(items[number].remote_email_id, remote_id)), None)
+            if email_id not in taken and fits is not None:
+                waiting.remove(fits)
+                matched[fits] = email_id
                 taken.add(email_id)
     return matched
+
+
+def _agree(one: str, other: str) -> bool:
+    """Two different EMAILIDs are two messages, however alike."""
+    return not one or not other or one == other
 
 
 def _placed_in(mailbox: Mailbox, email_ids: Iterable[int]) -> set[int]:
@@ -185,16 +226,24 @@ def _placed_in(mailbox: Mailbox, email_ids: Iterable[int]) -> set[int]:
 
 
 def _place_found(
-    record: changes.Record, mailbox: Mailbox, found: Mapping[int, NewEmail], *, holdable: frozenset[str] | None
+    record: changes.Record,
+    mailbox: Mailbox,
+    found: Sequence[tuple[int, NewEmail]],
+    *,
+    holdable: frozenset[str] | None,
+    since: datetime | None = None,
 ) -> int:
     """Known Emails lie at a new place. Returns how many keywords were repaired."""
     if not found:
         return 0
-    pending = read_pending(record.account_id)
-    elsewhere = _placed(found, but_detached=True)
-    truth = _truth(found)
-    merges = {}
-    for email_id, item in found.items():
+    ids = [email_id for email_id, _ in found]
+    pending = read_pending(record.account_id, since=since, email_ids=ids)
+    elsewhere = _placed(ids, but_detached=True)
+    truth = _truth(ids)
+    merges: dict[int, plan.Merged] = {}
+    for email_id, item in found:
+        if email_id in merges:
+            continue  # a second copy in this mailbox adds no word of its own
         own, local_only = truth[email_id]
         server = frozenset(item.keywords)
         is_sole = email_id not in elsewhere
@@ -207,13 +256,11 @@ def _place_found(
             holdable=holdable,
             is_sole=is_sole,
         )
-    hidden = {email_id for email_id in found if pending.leaves(email_id, mailbox.pk)}
-    ingest.place_emails(
-        record, [(email_id, item.place, item.keywords) for email_id, item in found.items()], hidden=hidden
-    )
+    hidden = {email_id for email_id in ids if pending.leaves(email_id, mailbox.pk)}
+    ingest.place_emails(record, [(email_id, item.place, item.keywords) for email_id, item in found], hidden=hidden)
     _apply_merges(record, merges)
     # A body that could not be had at the old place may be had at this one.
-    for chunk in chunks(found):
+    for chunk in chunks(ids):
         Email.objects.filter(pk__in=chunk, blob=None).exclude(body_error="", body_failures=0).update(
             body_error="", body_failures=0
         )
@@ -274,28 +321,49 @@ class KeywordWork:
     hide: list[int] = field(default_factory=list)  # email ids: \Deleted was set
     show: list[int] = field(default_factory=list)  # email ids: \Deleted was taken away
     unmark: list[int] = field(default_factory=list)  # placement ids: they are there after all
+    unsettled: list[int] = field(default_factory=list)  # email ids: see `compare_keywords`
+    since: datetime | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.placements or self.merges or self.unmark)
+        return bool(self.placements or self.merges or self.unmark or self.unsettled)
+
+    @property
+    def differing(self) -> int:
+        """How many messages are not as they were held."""
+        return max(len(self.placements), len(self.merges))
 
 
 def compare_keywords(
-    account_id: int, known: Mapping[int, Known], rows: Sequence[KeywordData], *, holdable: frozenset[str] | None
+    account_id: int,
+    known: Mapping[int, Known],
+    rows: Sequence[KeywordData],
+    *,
+    holdable: frozenset[str] | None,
+    since: datetime | None = None,
 ) -> KeywordWork:
-    """What the server's keywords change, by the three-way merge of `plan.merge_keywords`. Reads only."""
+    """What the server's keywords change, by the three-way merge of `plan.merge_keywords`. Reads only.
+
+    What was carried out after `since`, when sync began to ask, is left alone like what is pending. Where the answer differs
+    from it, the answer is older, or another client was quicker: `unsettled`, and only a later answer can tell.
+    """
     told = [(known[row.uid], row) for row in rows if row.uid in known]
-    pending = read_pending(account_id)
     ids = {item.email_id for item, _ in told}
+    pending = read_pending(account_id, since=since, email_ids=ids)
+    asks_again = since is not None and bool(pending.keywords)
+    still_open = entries.pending_keywords(account_id, email_ids=ids) if asks_again else {}
     truth = _truth(ids)
     several = _placed_several_times(ids)
-    work = KeywordWork()
+    work = KeywordWork(since=since)
     for item, row in told:
         own, local_only = truth[item.email_id]
+        touched = pending.keywords.get(item.email_id, frozenset())
+        if touched and (own ^ row.keywords) & (touched - still_open.get(item.email_id, frozenset())):
+            work.unsettled.append(item.email_id)
         merge = plan.merge_keywords(
             base=item.keywords,
             truth=own,
             server=row.keywords,
-            pending=pending.keywords.get(item.email_id, frozenset()),
+            pending=touched,
             local_only=local_only,
             holdable=holdable,
             is_sole=item.email_id not in several,
@@ -317,7 +385,7 @@ def store_keywords(record: changes.Record, mailbox: Mailbox, work: KeywordWork) 
         "UPDATE store_placement SET keywords = %s, is_deleted = %s, modseq = %s WHERE id = %s", work.placements
     )
     changed = _apply_merges(record, work.merges)
-    pending = read_pending(record.account_id)
+    pending = read_pending(record.account_id, since=work.since, email_ids=work.show)
     emails.remove_from_mailbox(record, work.hide, mailbox.pk)
     emails.add_to_mailbox(record, [pk for pk in work.show if not pending.leaves(pk, mailbox.pk)], mailbox.pk)
     unmark(work.unmark)
@@ -387,7 +455,7 @@ def _settle_last_places(record: changes.Record, email_ids: Collection[int]) -> N
     sole = set(email_ids) - _placed_several_times(email_ids)
     if not sole:
         return
-    pending = read_pending(record.account_id)
+    pending = read_pending(record.account_id, email_ids=sole)
     truth = _truth(sole)
     merges = {}
     for chunk in chunks(sole):

@@ -1,76 +1,135 @@
 """Telling an IMAP server what users did to Emails: keywords, moves, copies, deletions. Called by `sync.replay`, in order.
 
-Every step may run twice. Keywords and \\Deleted repeat themselves harmlessly. A COPY is a phase of its own in
-`Action.progress`, by source mailbox (sync Y68, Y71):
+Emails go in batches of UID ranges, each settled in one transaction (`ActionEmail.is_done`), so an Action on 20,000 is a
+handful of commands and goes on where it was. Every step may run twice. Keywords and \\Deleted repeat themselves harmlessly. A
+COPY is a phase of its own in `Action.progress`, by source mailbox, for the present batch (sync Y68, Y71):
 
-    {}                               nothing was sent
-    {"uidnext": n}                   the target's UIDNEXT before the COPY; after a cut, copies are looked for from there on
-    {"uidnext": n, "uids": {...}}    the COPY was answered
-    {..., "is_settled": true}        this source is finished
+    {}                                          nothing was sent
+    {"uidnext": n, "uidvalidity": v}            the target's before the COPY or MOVE; copies are looked for from there on
+    {"uidnext": n, "uidvalidity": v, "uids": …, "copied": […]} the COPY of these was answered
 
-Foreign \\Deleted messages are never expunged (Y69). It must not decide what is tried again and what is taken back.
+Decision on Y69: EXPUNGE and CLOSE are never sent, not even when nothing foreign is \\Deleted: another client may mark a message
+between our look and the command. It must not decide what is tried again and what is taken back.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+
+from django.utils import timezone
 
 from webmail import dispatch
 from webmail.journal import entries
-from webmail.journal.actions.keywords import undo_keywords
-from webmail.journal.actions.move import undo_move
-from webmail.journal.models import Action
+from webmail.journal.actions.move import placed_in
+from webmail.journal.models import Action, ActionEmail
 from webmail.protocols.errors import PermanentlyRefused
+from webmail.protocols.imap.changing import StoreResult
+from webmail.protocols.imap.flags import SYSTEM_KEYWORDS
 from webmail.protocols.imap.session import ImapSession
 from webmail.protocols.imap.types import CopyResult
 from webmail.store import changes, emails
-from webmail.store.models import EmailKeyword, Mailbox, Placement
+from webmail.store.models import Email, Mailbox, Placement
+from webmail.store.sql import chunks, execute_many
 from webmail.sync.imap import raw_name_of
 from webmail.sync.replay_places import (
+    GIVE_UP_LOCATING,
+    MAX_LOOKED_AT,
     Lying,
+    NotLocated,
+    batches,
+    drop_step,
     find_by_identity,
+    locate,
+    lying_elsewhere,
     lying_in_all,
     lying_in_sources,
     save_step,
     select,
-    source_pairs,
     still_there,
 )
 
-SYSTEM_KEYWORDS = frozenset({"$seen", "$flagged", "$answered", "$draft"})
+KEYWORD_BATCH = 5_000  # Emails of one transaction and, when their UIDs adjoin, of one command
+PLACE_BATCH = 2_000  # the same for moves, copies and deletions, whose rows cost more
 
 
 # Keywords -------------------------------------------------------------------------------------------------------------
 
 
-def replay_keywords(session: ImapSession, action: Action) -> None:
-    """+FLAGS and -FLAGS by UID; what the server cannot hold stays ours (Y64, Y65). Raises `NotLocated`."""
-    adding, removing = set(action.arguments["add"]), set(action.arguments["remove"])
-    done: list[tuple[Placement, set[str], set[str]]] = []
-    local_only: dict[int, set[str]] = {}
-    for lying in lying_in_all(session, action):
-        by_uid = select(session, action, lying)
-        can_hold = _can_hold(session, adding | removing)
-        if by_uid:
-            session.store_keywords(list(by_uid), add=adding & can_hold, remove=removing & can_hold)
-        for placement in by_uid.values():
-            done.append((placement, adding & can_hold, removing & can_hold))
-            refused = adding - can_hold
-            # An Email in two mailboxes: local only when neither can hold the keyword.
-            email_id = placement.email_id or 0
-            local_only[email_id] = local_only.get(email_id, refused) & refused
-    with changes.recording(action.account_id):
-        for placement, added, removed in done:
-            base = (set(placement.keywords.split()) | added) - removed
-            Placement.objects.filter(pk=placement.pk).update(keywords=" ".join(sorted(base)))
-        for email_id, keywords in local_only.items():
-            EmailKeyword.objects.filter(email_id=email_id, keyword__in=keywords).update(is_local_only=True)
+def replay_keywords(session: ImapSession, actions: Sequence[Action]) -> None:
+    """+FLAGS and -FLAGS by UID for Actions that add and remove the same; what the server cannot hold stays ours (Y64, Y65).
+
+    Raises `NotLocated`.
+    """
+    adding, removing = (frozenset(actions[0].arguments[key]) for key in ("add", "remove"))
+    for rows in batches(actions, size=KEYWORD_BATCH):
+        change = _KeywordStore(adding, removing)
+        for lying in lying_in_all(session, rows):
+            change.tell(session, actions[0], lying)
+        with changes.recording(actions[0].account_id):
+            change.write()
+            entries.settle(rows)
+    for action in actions:
         entries.mark_done(action)
 
 
-def _can_hold(session: ImapSession, keywords: set[str]) -> set[str]:
+class _KeywordStore:
+    """What one batch has told the server, and what the server made of it."""
+
+    def __init__(self, adding: frozenset[str], removing: frozenset[str]) -> None:
+        self._adding, self._removing = adding, removing
+        self._bases: list[tuple[str, int | None, int]] = []
+        self._held: dict[int, frozenset[str]] = defaultdict(frozenset)  # of what is added, by Email
+        self._missed: set[int] = set()  # Emails that a mailbox did not take everything for
+
+    def tell(self, session: ImapSession, action: Action, lying: Lying) -> None:
+        lacking = [row for row in lying.placements if self._has_something_to_do(row)]
+        for row in lying.placements:
+            if not self._has_something_to_do(row):
+                self._held[row.email_id or 0] |= self._adding
+        if not lacking:
+            return  # the server holds it so already (Y61)
+        by_uid = select(session, action, Lying(lying.mailbox, lacking))
+        adding, removing = _can_hold(session, self._adding), _can_hold(session, self._removing)
+        result = session.store_keywords(list(by_uid), add=adding, remove=removing) if by_uid else StoreResult()
+        if action.attempts < GIVE_UP_LOCATING:
+            _check_there(session, lying.mailbox, by_uid.keys() - result.modseqs.keys())
+        for uid, row in by_uid.items():
+            added = adding - result.dropped.get(uid, frozenset())
+            base = (frozenset(row.keywords.split()) | added) - removing
+            self._bases.append((" ".join(sorted(base)), result.modseqs.get(uid), row.pk))
+            self._held[row.email_id or 0] |= added
+            if added != self._adding:
+                self._missed.add(row.email_id or 0)
+
+    def _has_something_to_do(self, row: Placement) -> bool:
+        base = frozenset(row.keywords.split())
+        return bool(self._adding - base or self._removing & base)
+
+    def write(self) -> None:
+        """The base is what the server now has; its MODSEQ too, so our own change is no news (Y64)."""
+        execute_many(
+            "UPDATE store_placement SET keywords = %s, modseq = COALESCE(%s, modseq) WHERE id = %s", self._bases
+        )
+        marks = []
+        for email_id, held in self._held.items():
+            # An Email in two mailboxes: local only when neither can hold the keyword.
+            if email_id in self._missed:
+                marks += [(True, email_id, word) for word in self._adding - held]
+            if held - SYSTEM_KEYWORDS:
+                marks += [(False, email_id, word) for word in held - SYSTEM_KEYWORDS]
+        execute_many("UPDATE store_emailkeyword SET is_local_only = %s WHERE email_id = %s AND keyword = %s", marks)
+
+
+def _check_there(session: ImapSession, mailbox: Mailbox, uids: Collection[int]) -> None:
+    """STORE says nothing of messages that are gone. Another client may have moved them: the next pass knows where to, and the
+    act follows them there (Y74). Raises `NotLocated`."""
+    if uids and not set(uids) <= set(session.search_uids()):
+        dispatch.wake("sync.account", mailbox.account_id)
+        raise NotLocated("what this is about has moved on the server")
+
+
+def _can_hold(session: ImapSession, keywords: frozenset[str]) -> frozenset[str]:
     """Those of the keywords that the selected mailbox can hold."""
     selected = session.selected
     if selected is None or selected.can_create_keywords:
@@ -84,28 +143,89 @@ def _can_hold(session: ImapSession, keywords: set[str]) -> set[str]:
 def replay_move(session: ImapSession, action: Action) -> None:
     """UID MOVE, or COPY and deletion where the server has no MOVE (Y67, Y68). Raises `NotLocated`."""
     target = _target(action)
-    for lying in lying_in_sources(session, action):
-        by_uid = select(session, action, lying)
-        present = still_there(session, action, by_uid)
-        if session.supports("MOVE"):
-            result = session.move(present, raw_name_of(target)) if present else None
-        else:
-            result = _copy_once(session, action, lying, {uid: by_uid[uid] for uid in present}, target)
-            _remove(session, present)
-        leaves_deleted = not session.supports("MOVE") and not session.supports("UIDPLUS")
-        _settle_move(action, lying, target, result, hidden=present if leaves_deleted else ())
+    for rows in batches([action], size=PLACE_BATCH):
+        found = lying_in_sources(session, rows)
+        placed = {row.email_id for lying in found for row in lying.placements}
+        gone = [row for row in rows if row.email_id not in placed]
+        if gone:
+            locate(session, (row.email_id for row in gone), target)
+            arrived = placed_in({row.email_id for row in gone}, target.pk)
+            found += lying_elsewhere([row for row in gone if row.email_id not in arrived], target)
+        for lying in found:
+            _move_from(session, action, lying, target, rows)
+        _settle_rest(action, target, [row for row in rows if not row.is_done])
     entries.mark_done(action)
     dispatch.wake("sync.mailbox", target.pk)
+
+
+def _move_from(
+    session: ImapSession, action: Action, lying: Lying, target: Mailbox, rows: Sequence[ActionEmail]
+) -> None:
+    by_uid = select(session, action, lying)
+    present = still_there(session, action, by_uid)
+    if session.supports("MOVE"):
+        result = _move_once(session, action, lying, {uid: by_uid[uid] for uid in present}, target)
+    else:
+        result = _copy_once(session, action, lying, {uid: by_uid[uid] for uid in present}, target)
+        _remove(session, present)
+    leaves_deleted = not session.supports("MOVE") and not session.supports("UIDPLUS")
+    ids = {row.email_id for row in lying.placements}
+    mine = [row for row in rows if row.email_id in ids and not row.is_done and row.source_id == lying.mailbox.pk]
+    _settle_move(action, lying, target, result, hidden=present if leaves_deleted else (), rows=mine)
+    if len(present) < len(by_uid):  # an earlier try moved them, and its answer was lost
+        locate(session, (row.email_id or 0 for uid, row in by_uid.items() if uid not in present), target)
+
+
+def _move_once(
+    session: ImapSession, action: Action, lying: Lying, by_uid: Mapping[int, Placement], target: Mailbox
+) -> CopyResult | None:
+    """MOVE. Without COPYUID the new UIDs are found from the target's UIDNEXT of before on (Y70)."""
+    step = action.progress.get(str(lying.mailbox.pk), {})
+    if not session.supports("UIDPLUS") and "uidnext" not in step:
+        status = session.status(raw_name_of(target))
+        step = {"uidnext": status.uidnext, "uidvalidity": status.uidvalidity}
+        save_step(action, lying.mailbox, **step)
+    result = session.move(list(by_uid), raw_name_of(target)) if by_uid else None
+    if result is not None or "uidnext" not in step:
+        return result
+    return CopyResult(step["uidvalidity"], _copies_made(session, lying.by_uid(), target, since_uid=step["uidnext"]))
+
+
+def _settle_rest(action: Action, target: Mailbox, rows: Sequence[ActionEmail]) -> None:
+    """What lies in no source any more has nothing to be done to. What is in the target neither is shown there no more, and
+    goes unless a pass finds it again (Y49, Y74)."""
+    with changes.recording(action.account_id) as record:
+        ids = {row.email_id for row in rows}
+        lost = ids - placed_in(ids, target.pk)
+        if lost and target.source == Mailbox.Source.REMOTE and target.remote_name:
+            _forget_arrival(record, lost, target)
+        entries.settle(rows)
+
+
+def _forget_arrival(record: changes.Record, email_ids: Collection[int], target: Mailbox) -> None:
+    placed: set[int | None] = set()
+    for chunk in chunks(email_ids):
+        placed |= set(Placement.objects.filter(email_id__in=chunk).values_list("email_id", flat=True))
+    # Those with no place at all stay to be seen until a complete pass has missed them too.
+    emails.remove_from_mailbox(record, [pk for pk in email_ids if pk in placed], target.pk)
+    for chunk in chunks(pk for pk in email_ids if pk not in placed):
+        Email.objects.filter(pk__in=chunk, orphaned_at=None).update(orphaned_at=timezone.now())
 
 
 def replay_copy(session: ImapSession, action: Action) -> None:
     """UID COPY, of each Email from one of its places. Raises `NotLocated`."""
     target = _target(action)
-    for lying in _one_place_each(lying_in_all(session, action, but=target)):
-        by_uid = select(session, action, lying)
-        if by_uid:
-            result = _copy_once(session, action, lying, by_uid, target)
-            _settle_copy(lying, target, result)
+    for rows in batches([action], size=PLACE_BATCH):
+        for lying in _one_place_each(lying_in_all(session, rows, but=target)):
+            by_uid = select(session, action, lying)
+            if by_uid:
+                result = _copy_once(session, action, lying, by_uid, target)
+                with changes.recording(action.account_id):
+                    _settle_copy(lying, target, result)
+                    ids = {row.email_id for row in lying.placements}
+                    entries.settle([row for row in rows if row.email_id in ids])
+                    drop_step(action, lying.mailbox)
+        _settle_rest(action, target, [row for row in rows if not row.is_done])
     entries.mark_done(action)
     dispatch.wake("sync.mailbox", target.pk)
 
@@ -133,10 +253,10 @@ def _copy_once(
 ) -> CopyResult | None:
     """COPY as a phase of its own: a repeated try looks into the target first, so nothing is copied twice (Y68, Y71)."""
     step = action.progress.get(str(lying.mailbox.pk), {})
-    if "uids" in step:
-        return _copied(step)
     found: dict[int, int] = {}
-    if "uidnext" in step:
+    if "uids" in step:
+        found, uidvalidity = {int(old): new for old, new in step["uids"].items()}, step["uidvalidity"]
+    elif "uidnext" in step:
         found = _copies_made(session, by_uid, target, since_uid=step["uidnext"])
         session.select(raw_name_of(lying.mailbox))
         uidvalidity = step["uidvalidity"]
@@ -144,19 +264,17 @@ def _copy_once(
         status = session.status(raw_name_of(target))
         uidvalidity = status.uidvalidity
         save_step(action, lying.mailbox, uidnext=status.uidnext, uidvalidity=uidvalidity)
-    missing = [uid for uid in by_uid if uid not in found]
+    copied = set(step.get("copied", ()))
+    missing = [uid for uid in by_uid if uid not in found and uid not in copied]
     result = session.copy(missing, raw_name_of(target)) if missing else None
     if result is not None:
         # A target made anew in between: the older finds mean nothing, the next pass relinks them.
         found = {**(found if result.uidvalidity == uidvalidity else {}), **result.uids}
         uidvalidity = result.uidvalidity
     uids = {str(old): new for old, new in found.items()}
-    save_step(action, lying.mailbox, uidvalidity=uidvalidity, uids=uids)
+    # Without COPYUID they are known to be copied, and not where to: the next pass relinks them (Y70).
+    save_step(action, lying.mailbox, uidvalidity=uidvalidity, uids=uids, copied=sorted(copied | set(by_uid)))
     return CopyResult(uidvalidity, found)
-
-
-def _copied(step: Mapping[str, Any]) -> CopyResult:
-    return CopyResult(step["uidvalidity"], {int(old): new for old, new in step["uids"].items()})
 
 
 def _copies_made(
@@ -165,8 +283,9 @@ def _copies_made(
     """The copies that a try before this one made: messages at or above the UIDNEXT of then, known by fingerprint or
     Message-ID (Y70). Source UID to UID in the target."""
     session.select(raw_name_of(target), read_only=True)
-    fresh = [uid for uid in session.search_uids() if uid >= since_uid]
-    wanted = {uid: placement.email for uid, placement in by_uid.items()}
+    fresh = [uid for uid in session.search_uids() if uid >= since_uid][:MAX_LOOKED_AT]
+    known = Email.objects.in_bulk([row.email_id for row in by_uid.values() if row.email_id])
+    wanted = {uid: known.get(row.email_id or 0) for uid, row in by_uid.items()}
     return {uid: row.uid for uid, row in find_by_identity(session, fresh, wanted).items()}
 
 
@@ -180,18 +299,30 @@ def _remove(session: ImapSession, uids: list[int]) -> None:
 
 
 def _settle_move(
-    action: Action, lying: Lying, target: Mailbox, result: CopyResult | None, *, hidden: Collection[int]
+    action: Action,
+    lying: Lying,
+    target: Mailbox,
+    result: CopyResult | None,
+    *,
+    hidden: Collection[int],
+    rows: Sequence[ActionEmail],
 ) -> None:
     """Write where the Emails lie now. Without COPYUID the next pass of the target finds them by identity (Y70).
 
     `hidden`: UIDs that stay in the source as \\Deleted.
     """
-    with changes.recording(action.account_id):
+    with changes.recording(action.account_id) as record:
         _settle_copy(lying, target, result)
         stays = [placement.pk for placement in lying.placements if placement.uid in hidden]
-        Placement.objects.filter(pk__in=stays).update(is_deleted=True)
-        Placement.objects.filter(pk__in={placement.pk for placement in lying.placements} - set(stays)).delete()
-        save_step(action, lying.mailbox, is_settled=True)
+        for chunk in chunks(stays):
+            Placement.objects.filter(pk__in=chunk).update(is_deleted=True)
+        for chunk in chunks({placement.pk for placement in lying.placements} - set(stays)):
+            Placement.objects.filter(pk__in=chunk).delete()
+        if lying.mailbox.pk not in {row.source_id for row in rows}:
+            # Another client had put them there: what people see follows (Y74).
+            emails.remove_from_mailbox(record, [row.email_id or 0 for row in lying.placements], lying.mailbox.pk)
+        entries.settle(rows)
+        drop_step(action, lying.mailbox)
 
 
 def _settle_copy(lying: Lying, target: Mailbox, result: CopyResult | None) -> None:
@@ -219,16 +350,20 @@ def _settle_copy(lying: Lying, target: Mailbox, result: CopyResult | None) -> No
 
 def replay_destroy(session: ImapSession, action: Action) -> None:
     """\\Deleted and UID EXPUNGE in every source; then the rows go. Raises `NotLocated`."""
-    for lying in lying_in_sources(session, action):
-        by_uid = select(session, action, lying)
-        _remove(session, still_there(session, action, by_uid))
-        gone = Placement.objects.filter(pk__in=[placement.pk for placement in lying.placements])
-        with changes.recording(action.account_id):
-            if session.supports("UIDPLUS"):
-                gone.delete()
-            else:
-                gone.update(is_deleted=True)
-            save_step(action, lying.mailbox, is_settled=True)
+    for rows in batches([action], size=PLACE_BATCH):
+        for lying in lying_in_sources(session, rows):
+            by_uid = select(session, action, lying)
+            _remove(session, still_there(session, action, by_uid))
+            with changes.recording(action.account_id):
+                for chunk in chunks(placement.pk for placement in lying.placements):
+                    gone = Placement.objects.filter(pk__in=chunk)
+                    if session.supports("UIDPLUS"):
+                        gone.delete()
+                    else:
+                        gone.update(is_deleted=True)
+                ids = {row.email_id for row in lying.placements}
+                entries.settle([row for row in rows if row.email_id in ids and row.source_id == lying.mailbox.pk])
+        entries.settle([row for row in rows if not row.is_done])
     finish_destroy(action)
 
 
@@ -241,26 +376,3 @@ def finish_destroy(action: Action) -> None:
         placed = Placement.objects.filter(email__action_rows__action=action, uid__isnull=False)
         alive |= set(placed.values_list("email_id", flat=True))
         emails.destroy_emails(record, ids - alive)
-
-
-# Refused --------------------------------------------------------------------------------------------------------------
-
-
-def take_back(action: Action) -> None:
-    """Put the rows back where they were, but for what the server did before it refused the rest."""
-    if action.kind == Action.Kind.KEYWORDS:
-        undo_keywords(action)
-        return
-    with changes.recording(action.account_id) as record:
-        undo_move(action)
-        settled: dict[int, list[int]] = defaultdict(list)
-        for email_id, mailbox_id in source_pairs(action, are_settled=True):
-            settled[mailbox_id].append(email_id)
-        for mailbox_id, email_ids in settled.items():
-            emails.remove_from_mailbox(record, email_ids, mailbox_id)
-        if action.mailbox is not None:
-            # Those that lie in the target on the server: moved already, or there from the beginning.
-            there = Placement.objects.filter(
-                email__action_rows__action=action, mailbox=action.mailbox, is_deleted=False
-            ).exclude(uidvalidity__lt=0)
-            emails.add_to_mailbox(record, there.values_list("email_id", flat=True).distinct(), action.mailbox.pk)

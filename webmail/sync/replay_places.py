@@ -7,7 +7,7 @@ on the server, nor in the rows but for places it found.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from webmail.protocols.imap.types import ListData
 from webmail.store import emails
 from webmail.store.ingest import NewEmail, Place, fingerprint_of
 from webmail.store.models import Email, Mailbox, Placement
+from webmail.store.sql import chunks
 from webmail.sync.errors import SyncError
 from webmail.sync.imap import raw_name_of
 
@@ -35,6 +36,10 @@ class NotLocated(SyncError):
     """The UIDs known of a mailbox mean nothing any more: the next pass gives new ones."""
 
 
+class StopWanted(SyncError):
+    """The user does not want the rest of this Action any more."""
+
+
 @dataclass
 class Lying:
     """The placements of an Action's Emails in one mailbox."""
@@ -42,34 +47,46 @@ class Lying:
     mailbox: Mailbox
     placements: list[Placement] = field(default_factory=list)
 
+    def by_uid(self) -> dict[int, Placement]:
+        """The placements by their UID."""
+        return {row.uid: row for row in self.placements if row.uid is not None}
 
-def lying_in_all(session: ImapSession, action: Action, *, but: Mailbox | None = None) -> list[Lying]:
-    """All places of the Action's Emails, by mailbox; those in `but` do not count. What is not found is gone."""
+
+def batches(actions: Sequence[Action], *, size: int) -> Iterator[list[ActionEmail]]:
+    """The rows still to be carried out, batch by batch; the caller settles each batch before it takes the next.
+
+    Raises `StopWanted` between two of them.
+    """
+    while rows := entries.open_rows(actions, limit=size):
+        if entries.is_stop_wanted(actions):
+            raise StopWanted
+        yield rows
+        if not all(row.is_done for row in rows):
+            raise RuntimeError("a batch was left unsettled")
+
+
+def lying_in_all(session: ImapSession, rows: Sequence[ActionEmail], *, but: Mailbox | None = None) -> list[Lying]:
+    """All places of the rows' Emails, by mailbox; those in `but` do not count. What is not found is gone."""
+    wanted = {row.email_id for row in rows}
 
     def read() -> list[Placement]:
-        rows = Placement.objects.filter(email__action_rows__action=action, uid__isnull=False, is_deleted=False)
-        rows = rows.exclude(mailbox=but) if but is not None else rows
-        return list(rows.select_related("mailbox", "email").distinct())
+        placed = _placements(wanted)
+        return [row for row in placed if not row.is_deleted and (but is None or row.mailbox_id != but.pk)]
 
     found = read()
-    placed = {row.email_id for row in found}
-    ids = {pk for pk in action.emails.values_list("email_id", flat=True) if pk not in placed}
+    ids = wanted - {row.email_id for row in found}
     if ids and _locate(session, {pair for pair in _may_lie_in(ids) if but is None or pair[1] != but.pk}):
         found = read()
     return _by_mailbox(found)
 
 
-def lying_in_sources(session: ImapSession, action: Action) -> list[Lying]:
-    """The places the Action takes its Emails out of, by mailbox; without the mailboxes an earlier try has finished."""
-    wanted = source_pairs(action)
+def lying_in_sources(session: ImapSession, rows: Sequence[ActionEmail]) -> list[Lying]:
+    """The places the rows' Emails are to be taken out of, by mailbox."""
+    wanted = {(row.email_id, row.source_id) for row in rows if row.source_id is not None}
 
     def read() -> list[Placement]:
-        rows = Placement.objects.filter(
-            email__action_rows__action=action,
-            mailbox_id__in={mailbox_id for _, mailbox_id in wanted},
-            uid__isnull=False,
-        ).select_related("mailbox", "email")
-        return [row for row in rows.distinct() if (row.email_id, row.mailbox_id) in wanted]
+        placed = _placements({email_id for email_id, _ in wanted})
+        return [row for row in placed if (row.email_id, row.mailbox_id) in wanted]
 
     found = read()
     unplaced = wanted - {(row.email_id or 0, row.mailbox_id) for row in found}
@@ -78,11 +95,29 @@ def lying_in_sources(session: ImapSession, action: Action) -> list[Lying]:
     return _by_mailbox(found)
 
 
-def source_pairs(action: Action, *, are_settled: bool = False) -> set[Pair]:
-    """Which Email leaves which mailbox; either what is still to be done, or what is finished."""
-    settled = {int(key) for key, step in action.progress.items() if step.get("is_settled")}
-    rows = action.emails.filter(source__isnull=False).values_list("email_id", "source_id")
-    return {(email_id, source_id) for email_id, source_id in rows if (source_id in settled) is are_settled}
+def lying_elsewhere(rows: Sequence[ActionEmail], target: Mailbox) -> list[Lying]:
+    """Where another client has put the Emails of a move that are in their source no more: not where they were to stay, and
+    not in the target (Y74)."""
+    stays: dict[int, set[int]] = defaultdict(lambda: {target.pk})
+    for row in rows:
+        stays[row.email_id] |= {*row.changed.get("stays", ()), row.source_id or 0}
+    placed = [row for row in _placements(stays) if not row.is_deleted]
+    return _by_mailbox(row for row in placed if row.mailbox_id not in stays[row.email_id or 0])
+
+
+def locate(session: ImapSession, email_ids: Iterable[int], mailbox: Mailbox) -> None:
+    """Look for Emails in one mailbox, unless their place in it is known."""
+    ids = set(email_ids)
+    known = {row.email_id for row in _placements(ids) if row.mailbox_id == mailbox.pk}
+    _locate(session, {(email_id, mailbox.pk) for email_id in ids - known})
+
+
+def _placements(email_ids: Collection[int]) -> list[Placement]:
+    """Those on the server whose UIDs are in force, ascending by UID."""
+    found: list[Placement] = []
+    for chunk in chunks(email_ids):
+        found += Placement.objects.filter(email_id__in=chunk, uid__isnull=False).exclude(uidvalidity__lt=0)
+    return sorted(found, key=lambda row: row.uid or 0)
 
 
 def select(session: ImapSession, action: Action, lying: Lying) -> dict[int, Placement]:
@@ -116,6 +151,13 @@ def save_step(action: Action, mailbox: Mailbox, **values: Any) -> None:
     entries.save_progress(action, {**action.progress, key: {**action.progress.get(key, {}), **values}})
 
 
+def drop_step(action: Action, mailbox: Mailbox) -> None:
+    """The present batch of one source is finished."""
+    key = str(mailbox.pk)
+    if key in action.progress:
+        entries.save_progress(action, {name: step for name, step in action.progress.items() if name != key})
+
+
 def find_by_identity(
     session: ImapSession, uids: Sequence[int], wanted: Mapping[Key, Email | None]
 ) -> dict[Key, ListData]:
@@ -142,10 +184,11 @@ def _marks_of_row(row: ListData) -> tuple[object, object]:
 
 
 def _by_mailbox(placements: Iterable[Placement]) -> list[Lying]:
-    found: dict[int, Lying] = {}
+    grouped: dict[int, list[Placement]] = defaultdict(list)
     for placement in placements:
-        found.setdefault(placement.mailbox_id, Lying(placement.mailbox)).placements.append(placement)
-    return list(found.values())
+        grouped[placement.mailbox_id].append(placement)
+    boxes = Mailbox.objects.select_related("account").in_bulk(grouped)
+    return [Lying(boxes[mailbox_id], found) for mailbox_id, found in grouped.items()]
 
 
 def _may_lie_in(email_ids: Collection[int]) -> set[Pair]:

@@ -30,7 +30,6 @@ from webmail.outbox.models import Submission
 from webmail.protocols.errors import PermanentlyRefused, ProtocolError
 from webmail.protocols.imap.session import ImapSession
 from webmail.protocols.imap.types import AppendResult
-from webmail.protocols.imap.utf7 import decode_mailbox_name
 from webmail.store import blobs, changes, emails, mailboxes
 from webmail.store.errors import StoreError
 from webmail.store.ingest import NewEmail, Place, ingest_into, message_id_hash
@@ -150,7 +149,7 @@ def _append_once(session: ImapSession, submission: Submission, raw_name: bytes, 
     try:
         session.select(raw_name)
     except PermanentlyRefused:
-        session.create_mailbox(decode_mailbox_name(raw_name))  # it is gone since LIST
+        session.create_mailbox(raw_name)  # it is gone since LIST
         session.select(raw_name)
     reached("copy_searched")
     if uids_with_message_id(session, submission.message_id):
@@ -160,17 +159,12 @@ def _append_once(session: ImapSession, submission: Submission, raw_name: bytes, 
 
 def _find_or_make_sent(session: ImapSession) -> bytes:
     """The Sent of an account whose mailboxes are not listed yet, or have none: then it is made."""
-    found = session.list_mailboxes()
-    for info in found:
+    for info in session.list_mailboxes():
         if info.role == Role.SENT or info.name.casefold() == NEW_SENT_NAME.casefold():
             return info.raw_name
-    # Courier and others keep everything below INBOX.
-    delimiter = next((info.delimiter for info in found if info.delimiter), "")
-    others = [info.name for info in found if info.name.upper() != "INBOX"]
-    is_below = bool(delimiter and others) and all(name.upper().startswith(f"INBOX{delimiter}") for name in others)
-    name = f"INBOX{delimiter}{NEW_SENT_NAME}" if is_below else NEW_SENT_NAME
-    session.create_mailbox(name)
-    return name.encode("ascii")
+    raw_name = session.namespaces().personal.prefix + NEW_SENT_NAME.encode("ascii")
+    session.create_mailbox(raw_name)
+    return raw_name
 
 
 def _place_copy(submission: Submission, sent: Mailbox, result: AppendResult) -> bool:

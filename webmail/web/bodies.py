@@ -10,7 +10,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from threading import Lock
 
@@ -22,12 +22,11 @@ from webmail.mime.body import decompose
 from webmail.mime.filenames import safe_filename
 from webmail.mime.limits import MessageTooLargeError
 from webmail.mime.parameters import parse_parameters
-from webmail.mime.parse import parse_message
 from webmail.mime.part import Message, Part
 from webmail.mime.plain_text import plain_text_to_html, unflow
 from webmail.mime.safe_html.document import HTML_CSS, PLAIN_TEXT_CSS, message_document
 from webmail.mime.safe_html.sanitize import sanitize
-from webmail.store.blobs import read_blob
+from webmail.store import contents
 from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Email
 from webmail.web.content_links import LIFETIME_S, part_address
@@ -109,13 +108,14 @@ class Content:
     files: tuple[AttachedFile, ...]
     blocked_remote: int = 0
     is_truncated: bool = False
+    lacks_pictures: bool = False  # pictures that the text shows are still on the server
     frame_lines: int = 0  # about how many lines the frame has; 0: as high as there is room
 
 
 def read_content(user: User, email: Email) -> Content:
     """The content of an Email whose bytes are here. Raises `ContentUnreadable`."""
     # The half of a link's life is part of the key: no cached body holds links that have ended.
-    key = (user.pk, email.public_id, email.blob_id or 0, int(time.time() // (LIFETIME_S / 2)))
+    key = (user.pk, email.public_id, email.blob_id or -(email.text_blob_id or 0), int(time.time() // (LIFETIME_S / 2)))
     known = _cache.get(key)
     if known is None:
         known = _read(user, email)
@@ -125,10 +125,10 @@ def read_content(user: User, email: Email) -> Content:
 
 def parse_email(email: Email) -> Message:
     """The parsed message of an Email whose bytes are here. Raises `ContentUnreadable`."""
-    if email.blob is None:
-        raise ContentUnreadable(_("This message has not been fetched from the server yet."))
     try:
-        return parse_message(read_blob(email.blob))
+        return contents.read_message(email)
+    except contents.NotHere as error:
+        raise ContentUnreadable(_("This message has not been fetched from the server yet.")) from error
     except (BlobMissing, BlobDamaged) as error:
         raise ContentUnreadable(
             _("The stored copy of this message is damaged. The administrator can see that and have it fetched again.")
@@ -143,9 +143,13 @@ def body_document(email: Email, content: Content) -> str:
 
 
 def _read(user: User, email: Email) -> Content:
-    body = decompose(parse_email(email).root)
+    message = parse_email(email)
+    body = decompose(message.root)
     if any(part.type == "text/html" for part in body.html_body):
-        return _html_content(user, email, body.html_body, body.attachments)
+        found = _html_content(user, email, body.html_body, body.attachments)
+        ids = {file.part_id for file in found.files}
+        drawn = {part.part_id for part in (*body.html_body, *body.attachments) if part.type in RASTER_TYPES}
+        return replace(found, lacks_pictures=bool((drawn - ids) & message.left_out))
     shown = [part for part in body.text_body if part.type.startswith("text/")]
     pictures = [part for part in body.text_body if part.type in RASTER_TYPES]
     others = [part for part in body.text_body if part not in shown and part not in pictures]
@@ -157,6 +161,7 @@ def _read(user: User, email: Email) -> Content:
         pictures=_files(pictures),
         files=_files([*others, *body.attachments]),
         is_truncated=any(len(piece) > MAX_PLAIN_CHARS for piece in pieces),
+        lacks_pictures=any(part.part_id in message.left_out for part in pictures),
     )
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from webmail.store import emails as stored
+from webmail.store.contents import is_readable
 from webmail.store.emails import keywords_of, memberships
 from webmail.store.models import Email, Mailbox, Role
 from webmail.store.queries.accounts import visible_mailboxes
@@ -164,16 +165,23 @@ def build_message(
 
 def build_body(user: User, email: Email) -> Body:
     """The content, or why it is not here; a body that is still on the server is asked for."""
-    if email.blob_id is None:
-        if email.body_error:
-            return Body(fault=email.body_error)
-        stored.want_body(email.pk)
-        return Body(is_awaited=True)
+    if not is_readable(email):
+        return _await_body(email)
     try:
         content = read_content(user, email)
     except ContentUnreadable as error:
-        return Body(fault=str(error))
+        email.refresh_from_db(fields=["blob", "text_blob", "body_error"])
+        return Body(fault=str(error)) if is_readable(email) else _await_body(email)
+    if content.lacks_pictures and not email.body_error:
+        stored.want_body(email.pk)
     return Body(content, frame_address=body_address(user, email) if content.html else "")
+
+
+def _await_body(email: Email) -> Body:
+    if email.body_error:
+        return Body(fault=email.body_error)
+    stored.want_body(email.pk)
+    return Body(is_awaited=True)
 
 
 def show_address(name: str, address: str) -> AddressPair:

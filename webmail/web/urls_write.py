@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webmail.web.views import compose, mailbox_settings, outbox
+from webmail.web.views import compose, fetching, mailbox_settings, outbox
 
 urlpatterns = [
     path("compose/new", compose.compose_new, name="compose_new"),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("outbox/<slug:submission_id>", outbox.outbox_item, name="outbox_item"),
     path("outbox/<slug:submission_id>/act", outbox.outbox_act, name="outbox_act"),
     path("settings/accounts/<slug:account_id>/mailboxes", mailbox_settings.mailboxes, name="mailbox_settings"),
+    path("settings/accounts/<slug:account_id>/fetching", fetching.fetching, name="account_fetching"),
+    path("settings/accounts/<slug:account_id>/fetching/act", fetching.fetching_act, name="account_fetching_act"),
     path("settings/accounts/<slug:account_id>/delete", mailbox_settings.account_delete, name="account_delete"),
     path("settings/mailboxes/<slug:mailbox_id>", mailbox_settings.mailbox, name="mailbox_edit"),
     path("settings/mailboxes/<slug:mailbox_id>/delete", mailbox_settings.delete, name="mailbox_delete"),

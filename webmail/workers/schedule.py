@@ -10,7 +10,8 @@ from functools import partial
 import structlog
 from django.db import close_old_connections
 
-from webmail.sync import deliver
+from webmail.store import collection
+from webmail.sync import deliver, retention
 from webmail.workers import expiry
 from webmail.workers.waiting import FINDERS, Bells, Finder
 
@@ -40,6 +41,9 @@ def steps() -> list[Step]:
         Step("old heartbeats", 600.0, expiry.remove_old_heartbeats),
         Step("old tombstones", HOUR_S, expiry.remove_old_tombstones),
         Step("ended sessions", HOUR_S, expiry.remove_ended_sessions),
+        Step("released bodies", HOUR_S, retention.release_old_bodies),
+        Step("collected bytes", HOUR_S, collection.collect_blobs),
+        Step("compacted packs", HOUR_S, collection.compact_packs),
     ]
 
 

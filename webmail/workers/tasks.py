@@ -16,7 +16,7 @@ from django.db import close_old_connections
 
 from webmail.celery import app
 from webmail.store import indexing
-from webmail.sync import bodies, connections, deliver, diagnose, draft_copies, passes, replay
+from webmail.sync import bodies, budget, connections, deliver, diagnose, draft_copies, passes, replay
 from webmail.workers.heartbeat import Heartbeat
 
 log = structlog.get_logger(__name__)
@@ -69,5 +69,6 @@ def _show_life(sender: Any, **_: Any) -> None:
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _end_life(**_: Any) -> None:
     connections.close_kept_sessions()
+    budget.flush_all()
     while _beats:
         _beats.pop().stop()

@@ -51,9 +51,16 @@ def wanted_bodies() -> list[int]:
 
 
 def accounts_to_index() -> list[int]:
-    """Accounts with bytes that were not parsed yet."""
+    """Accounts with bytes that were not parsed yet, or with Emails that are not in the search index yet."""
     raw = Email.objects.filter(is_indexed=False, blob__isnull=False)
-    return list(raw.order_by().values_list("account_id", flat=True).distinct()[:MAX_FOUND])
+    text = Email.objects.filter(is_indexed=False, blob=None, text_blob__isnull=False)
+    unfound = Email.objects.filter(has_document=False)
+    found = {
+        account_id
+        for rows in (raw, text, unfound)
+        for account_id in rows.order_by().values_list("account_id", flat=True).distinct()[:MAX_FOUND]
+    }
+    return sorted(found)[:MAX_FOUND]
 
 
 def forgotten_tests() -> list[int]:

@@ -99,10 +99,7 @@ def test_list_data_says_what_a_list_shows(open_imap: OpenImap) -> None:
         assert row.internal_date == AT
         assert row.size_bytes == len(WITH_ATTACHMENT)
         assert b"Message-ID: <file@example.org>" in row.header
-        assert row.structure is not None
-        assert row.structure.has_attachment()
-        (attachment,) = row.structure.attachments()
-        assert (attachment.part_id, attachment.type, attachment.filename) == ("2", "application/pdf", "a.pdf")
+        assert row.has_attachment
         assert (row.modseq is not None) is session.supports("CONDSTORE")
 
 
@@ -163,7 +160,7 @@ def test_a_delta_holds_only_what_changed_where_the_server_counts_changes(open_im
         assert first not in changed
         assert changed[second].keywords == {"$flagged"}
         assert (changed[second].modseq or 0) > before
-        assert delta.vanished == ([third] if session.supports("QRESYNC") else [])
+        assert list(delta.vanished) == ([third] if session.supports("QRESYNC") else [])
 
 
 def test_keywords_of_a_range_are_of_that_range(open_imap: OpenImap) -> None:

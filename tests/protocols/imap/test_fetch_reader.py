@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webmail.protocols.imap.fetch_reader import EPOCH, Response, parse_internal_date, read_fetch
+from webmail.protocols.imap.fetch_reader import EPOCH, Response, parse_internal_date, read_fetch, read_list_row
 from webmail.protocols.imap.types import BodyStructure
 
 HEADER = b"Subject: hi\r\n\r\n"
@@ -46,7 +46,51 @@ def test_a_list_row_is_read_whole() -> None:
     assert data.modseq == 65402
     assert data.email_id == "M123"
     assert data.is_deleted is False
-    assert data.structure == BodyStructure("1", "text/plain", {"charset": "utf-8"}, None, {}, None, "7bit", 12)
+    assert data.has_attachment is False
+    assert row.structure == BodyStructure("1", "text/plain", {"charset": "utf-8"}, None, {}, None, "7bit", 12)
+
+
+MIXED = b"(" + PLAIN + PDF + b' "MIXED" ("BOUNDARY" "x") NIL NIL NIL)'
+ALTERNATIVE = b"(" + PLAIN + PLAIN + b' "ALTERNATIVE" ("BOUNDARY" "name") NIL NIL NIL)'
+STRUCTURES = [
+    PLAIN,
+    PDF,
+    MIXED,
+    ALTERNATIVE,
+    b'("TEXT" "PLAIN" ("NAME" "x) UID 9 FLAGS (") NIL NIL "7BIT" 12 1)',
+    b'("TEXT" "PLAIN" NIL NIL NIL "7BIT" 12 1 NIL ("ATTACHMENT" NIL) NIL NIL)',
+    b'("IMAGE" "PNG" NIL NIL NIL "7BIT" 12)',
+    b'("TEXT" "PLAIN" ("CHARSET" "BODY[HEADER.FIELDS (From)] {0}") NIL NIL "7BIT" 12 1)',
+    b'("TEXT" "PLAIN" ("CHARSET" "(image") NIL NIL "7BIT" 12 1)',
+    b"(" * 101 + PLAIN + b' "MIXED")' * 101,
+    b"NIL",
+    b"()",
+    b'"x"',
+]
+
+
+@pytest.mark.req("Y29")
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize(
+    "before", [b"UID 7 ", b"", b"UID 7 UID 8 ", b"UID 0 ", b"UID 4294967296 ", b"X-ANY (a) UID 7 "]
+)
+@pytest.mark.parametrize("after", [b"", b" UID 8", b" X NIL"])
+def test_the_quick_reader_of_list_rows_says_what_the_whole_one_says(
+    structure: bytes, before: bytes, after: bytes
+) -> None:
+    response = list_row(structure, before=before, after=after)
+    row = read_fetch(response)
+    assert read_list_row(response) == (row.list_data() if row is not None else None)
+
+
+@pytest.mark.req("Y29")
+@given(st.lists(st.sampled_from([*b'() "{0}\\aU[', *PLAIN[:40]]), max_size=60))
+def test_the_quick_reader_agrees_on_noise_in_the_structure(noise: list[int]) -> None:
+    response = list_row(b"(" + bytes(noise) + b")")
+    quick = read_list_row(response)
+    row = read_fetch(response)
+    whole = row.list_data() if row is not None else None
+    assert quick == whole
 
 
 @pytest.mark.req("Y15")
@@ -186,7 +230,8 @@ def test_a_structure_too_deep_is_none_and_the_row_stays(depth: int) -> None:
     assert row is not None
     data = row.list_data()
     assert data is not None
-    assert data.structure is None
+    assert row.structure is None
+    assert data.has_attachment is False
     assert data.header == HEADER
 
 

@@ -133,7 +133,32 @@ def a_number_below_one_is_a_bad_argument(drop: Maildrop) -> None:
     assert session.quit()
 
 
+def a_session_begins_with_count_sizes_and_names(drop: Maildrop) -> None:
+    for number in range(1, 4):
+        drop.deliver(message(number))
+    session = drop.open()
+    found = session.maildrop()
+    assert (found.count, found.sizes, found.uidls) == (3, session.sizes(), session.uidls())
+    assert session.quit()
+
+
+def headers_and_deletions_go_ahead(drop: Maildrop) -> None:
+    for number in range(1, 71):
+        drop.deliver(message(number))
+    session = drop.open()
+    assert session.headers([]) == {}
+    assert session.headers([2, 99, 70]) == {2: message(2, b""), 70: message(70, b"")}
+    assert session.delete_many([]) == []
+    assert session.delete_many([*range(1, 69), 99]) == list(range(1, 69))
+    assert session.quit()
+    again = drop.open()
+    assert again.stat()[0] == 2
+    assert again.quit()
+
+
 CONTRACT = (
+    a_session_begins_with_count_sizes_and_names,
+    headers_and_deletions_go_ahead,
     an_empty_maildrop_lists_nothing,
     a_message_comes_back_byte_for_byte,
     numbers_names_and_sizes_belong_together,

@@ -177,7 +177,9 @@ def test_malformed_lines_of_a_uidl_list_are_skipped_and_doubles_stay() -> None:
         UidlEntry(2, "same"),
         UidlEntry(3, "spaced"),
         UidlEntry(7, "a b"),
+        UidlEntry(8, "bad\x00one"),
         UidlEntry(9, "caf\xe9"),
+        UidlEntry(10, "x" * 300),
         UidlEntry(11, "y" * 255),
         UidlEntry(1, "again"),
     ]

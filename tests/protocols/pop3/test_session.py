@@ -389,3 +389,20 @@ def test_the_end_of_the_block_hangs_up_without_quit(connect: Connect) -> None:
         session.delete(1)
     assert "QUIT" not in drop.verbs
     assert len(drop.messages) == 1
+
+
+# CAPA ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "days"), [("EXPIRE 60", 60), ("EXPIRE 0", 0), ("EXPIRE 30 USER", 30), ("EXPIRE NEVER", None), ("TOP", None)]
+)
+def test_how_long_the_server_keeps_mail_is_told(word: str, days: int | None, connect: Connect) -> None:
+    assert connect(Maildrop(capabilities=(word,))).expire_days == days
+
+
+@pytest.mark.req("Y87")
+def test_headers_of_a_server_without_top_are_none(connect: Connect) -> None:
+    drop = drop_of(2, capabilities=("PIPELINING",), overrides={"TOP": b"-ERR unknown command\r\n"})
+    assert connect(drop).headers([1, 2]) is None
+    assert drop.verbs.count("TOP") == 1

@@ -62,7 +62,7 @@ def create_draft(request: ApiRequest, account_id: str, body: DraftIn) -> HttpRes
             original = access.email_for(request, account, body.original_id)
         except Http404:
             raise invalid("/original_id", f"This account has no message {body.original_id}.") from None
-        if original.blob is None:
+        if original.blob is None and (body.mode == "forward" or original.text_blob is None):
             emails.want_body(original.pk)
     identity = sending.wanted_identity(account, body.identity_id)
     draft = drafts.create_draft(account, identity=identity, original=original, mode=body.mode)

@@ -13,6 +13,7 @@ from webmail.api.operations import operation
 from webmail.api.schemas.accounts import MailboxChangeIn, MailboxIn, MailboxListOut, MailboxOut, RightsOut
 from webmail.journal.actions import mailboxes as actions
 from webmail.journal.models import Action
+from webmail.store import mailboxes
 from webmail.store.models import Mailbox, Role
 from webmail.store.queries.accounts import AccountTree, MailboxNode, SyncProgress, build_tree, visible_mailboxes
 
@@ -132,11 +133,11 @@ def _mailbox(node: MailboxNode, parent_id: str | None) -> MailboxOut:
         total_threads=mailbox.total_threads,
         unread_threads=mailbox.unread_threads,
         rights=RightsOut(
-            may_add=mailbox.is_selectable and not mailbox.is_read_only,
-            may_remove=mailbox.is_selectable and not mailbox.is_read_only,
-            may_rename=is_free,
-            may_delete=is_free,
-            may_create_child=True,
+            may_add=mailbox.is_selectable and mailboxes.may(mailbox, "insert"),
+            may_remove=mailbox.is_selectable and mailboxes.may(mailbox, "delete"),
+            may_rename=is_free and mailboxes.may(mailbox, "delete_mailbox"),
+            may_delete=is_free and mailboxes.may(mailbox, "delete_mailbox"),
+            may_create_child=mailboxes.may(mailbox, "create"),
         ),
     )
 

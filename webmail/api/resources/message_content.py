@@ -64,7 +64,7 @@ def get_headers(request: ApiRequest, account_id: str, message_id: str) -> HttpRe
 def get_raw(request: ApiRequest, account_id: str, message_id: str) -> HttpResponse:
     """The message as it came, for download."""
     email = _email(request, account_id, message_id)
-    waiting = bodies.fetching(request, email)
+    waiting = bodies.fetching(request, email, whole=True)
     if waiting is not None:
         return waiting
     name = f"{email.subject.strip()[:100] or 'message'}.eml"
@@ -90,9 +90,12 @@ def get_part(request: ApiRequest, account_id: str, message_id: str, part_id: str
     waiting = bodies.fetching(request, email)
     if waiting is not None:
         return waiting
-    part = bodies.read_message(email).part(part_id)
+    message = bodies.read_message(email)
+    part = message.part(part_id)
     if part is None:
         raise Http404("no such part")
+    if part_id in message.left_out and (waiting := bodies.fetching(request, email, whole=True)) is not None:
+        return waiting
     return download(request, part.decoded(), name=part.name, type=part.type, etag=_etag(email, part_id))
 
 
@@ -102,4 +105,5 @@ def _email(request: ApiRequest, account_id: str, message_id: str) -> Email:
 
 def _etag(email: Email, what: str) -> str:
     """Of the content: it never changes once it is here."""
-    return f"{email.blob.sha256[:32]}-{what}" if email.blob else what
+    blob = email.blob or email.text_blob
+    return f"{blob.sha256[:32]}-{what}" if blob else what

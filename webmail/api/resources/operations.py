@@ -13,6 +13,7 @@ from webmail.api.cursors import list_name, read_place, write_list_cursor
 from webmail.api.operations import operation
 from webmail.api.resources.messages import Limit
 from webmail.api.schemas.sync import OperationListOut, OperationOut
+from webmail.journal.actions import putting_back
 from webmail.journal.models import Action
 from webmail.store.queries.emails import PAGE_SIZE, Cursor
 
@@ -68,6 +69,26 @@ def get_operation(request: ApiRequest, account_id: str, operation_id: str) -> Ht
     return answer(request, _operation(account, access.operation_for(account, operation_id)))
 
 
+@operation(
+    router,
+    "DELETE",
+    "/accounts/{account_id}/operations/{operation_id}",
+    scope="mail.modify",
+    answers={200: OperationOut},
+    problems=["conflict"],
+)
+def stop_operation(request: ApiRequest, account_id: str, operation_id: str) -> HttpResponse:
+    """Stop an operation on messages. What the mail server was not told yet is undone, the rest stays.
+
+    One that is running stops after its present batch. Answers 409 when it has ended, or is about a mailbox.
+    """
+    account = access.account_for(request, account_id)
+    action = access.operation_for(account, operation_id)
+    putting_back.stop_action(action)
+    action.refresh_from_db()
+    return answer(request, _operation(account, action))
+
+
 def _operation(account: MailAccount, action: Action) -> OperationOut:
     return OperationOut.model_validate(
         {
@@ -75,6 +96,8 @@ def _operation(account: MailAccount, action: Action) -> OperationOut:
             "account_id": account.public_id,
             "kind": action.kind,
             "status": _STATUS.get(Action.Status(action.status), action.status),
+            "total": action.total,
+            "done_count": action.done_count,
             "attempts": action.attempts,
             "error": action.error,
             "created_at": action.created_at,

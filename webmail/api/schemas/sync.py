@@ -41,12 +41,17 @@ class SyncPageOut(Output):
 
 
 class OperationOut(Output):
-    """An act on the mail server. A permanent refusal is undone here, and `error` says why."""
+    """An act on the mail server. A permanent refusal is undone here, and `error` says why.
+
+    `total` messages, of which `done_count` are carried out. `stopped`: at the user's wish; what was not carried out is undone.
+    """
 
     id: str
     account_id: str
     kind: Literal["keywords", "move", "copy", "destroy", "create_mailbox", "rename_mailbox", "delete_mailbox"]
-    status: Literal["queued", "running", "done", "failed"]
+    status: Literal["queued", "running", "done", "failed", "stopped"]
+    total: int
+    done_count: int
     attempts: int
     error: str
     created_at: datetime

@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection, Sequence
 
 from accounts.models import User
-from webmail.journal.entries import append_action, by_account
+from webmail.journal.entries import EmailRow, append_action, by_account
 from webmail.journal.errors import BadKeyword
-from webmail.journal.models import Action
+from webmail.journal.models import Action, ActionEmail
 from webmail.store import changes, emails
 from webmail.store.models import Email
+from webmail.store.sql import chunks
 
 # RFC 8621 section 4.1.1: printable ASCII but for brackets, percent, asterisk, quote and backslash.
 _KEYWORD = re.compile(r"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]{1,255}")
@@ -28,36 +29,59 @@ def set_keywords(
 ) -> list[Action]:
     """Add and remove keywords on Emails of one or several accounts; one Action an account. Emails that have it so
     already are left alone. Raises `BadKeyword` before anything changed."""
-    adding = frozenset(clean_keyword(word) for word in add)
-    removing = frozenset(clean_keyword(word) for word in remove) - adding
+    adding, removing = clean_change(add, remove)
     actions = []
     for account_id, found in by_account(targets).items():
         with changes.recording(account_id) as record:
-            wish = emails.KeywordChange(adding, removing)
-            changed = emails.change_keywords(record, dict.fromkeys((email.pk for email in found), wish))
-            if changed:
+            rows = change_rows(record, [email.pk for email in found], adding, removing)
+            if rows:
+                arguments = {"add": sorted(adding), "remove": sorted(removing)}
                 actions.append(
-                    append_action(
-                        account_id,
-                        Action.Kind.KEYWORDS,
-                        user=user,
-                        emails=[
-                            (email_id, None, {"added": real.added, "removed": real.removed})
-                            for email_id, real in changed.items()
-                        ],
-                        arguments={"add": sorted(adding), "remove": sorted(removing)},
-                    )
+                    append_action(account_id, Action.Kind.KEYWORDS, user=user, emails=rows, arguments=arguments)
                 )
     return actions
 
 
-def undo_keywords(action: Action) -> None:
-    """Put back what the Action changed: its server refused for good."""
-    with changes.recording(action.account_id) as record:
-        back = {
-            row.email_id: emails.KeywordChange(
-                frozenset(row.changed.get("removed", ())), frozenset(row.changed.get("added", ()))
-            )
-            for row in action.emails.all()
-        }
-        emails.change_keywords(record, back)
+def clean_change(add: Collection[str], remove: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """What to add and to remove, in lower case; what is in both is added. Raises `BadKeyword`."""
+    adding = frozenset(clean_keyword(word) for word in add)
+    return adding, frozenset(clean_keyword(word) for word in remove) - adding
+
+
+def change_rows(
+    record: changes.Record, email_ids: Sequence[int], adding: frozenset[str], removing: frozenset[str]
+) -> list[EmailRow]:
+    """Change the keywords of Emails of one account; what an Action keeps of each that really changed."""
+    changed = emails.change_keywords(record, dict.fromkeys(email_ids, emails.KeywordChange(adding, removing)))
+    rows: list[EmailRow] = []
+    for email_id, real in changed.items():
+        what = {"added": real.added, "removed": real.removed}
+        rows.append((email_id, None, {key: words for key, words in what.items() if words}))
+    return rows
+
+
+def undo_rows(record: changes.Record, action: Action, rows: Sequence[ActionEmail]) -> None:
+    """Put back what the Action changed on these Emails, but for keywords that the user has changed again since."""
+    later = later_keywords(action, {row.email_id for row in rows})
+    back = {}
+    for row in rows:
+        kept = later.get(row.email_id, frozenset())
+        added, removed = (frozenset(row.changed.get(key, ())) - kept for key in ("added", "removed"))
+        back[row.email_id] = emails.KeywordChange(removed, added)
+    emails.change_keywords(record, back)
+
+
+def later_keywords(action: Action, email_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """The keywords of each Email that open Actions after this one touch."""
+    found: dict[int, frozenset[str]] = {}
+    for chunk in chunks(email_ids):
+        rows = ActionEmail.objects.filter(
+            email_id__in=chunk,
+            action_id__gt=action.pk,
+            action__kind=Action.Kind.KEYWORDS,
+            action__status__in=Action.OPEN,
+        )
+        for email_id, changed in rows.values_list("email_id", "changed"):
+            words = {*changed.get("added", ()), *changed.get("removed", ())}
+            found[email_id] = found.get(email_id, frozenset()) | words
+    return found

@@ -20,6 +20,8 @@ def create_mailbox(user: User, account_id: int, *, name: str, parent: Mailbox | 
     if _depth(parent) + 1 > mailboxes.MAX_DEPTH:
         raise ActionRefused(f"Mailboxes can be nested {mailboxes.MAX_DEPTH} deep at most.")
     is_local = _is_local(account_id)
+    if parent is not None and not is_local:
+        _refuse_inside(parent)
     source = Mailbox.Source.LOCAL if is_local else Mailbox.Source.REMOTE
     with changes.recording(account_id):
         mailbox = mailboxes.create_mailbox(account_id, name=name, parent=parent, source=source)
@@ -38,6 +40,10 @@ def rename_mailbox(user: User, mailbox: Mailbox, *, name: str, parent: Mailbox |
     old = {"old_remote_name": mailbox.remote_name, "old_name": mailbox.name, "old_parent": mailbox.parent_id}
     if (name, parent) == (mailbox.name, mailbox.parent):
         return
+    if not mailboxes.may(mailbox, "delete_mailbox"):
+        raise ActionRefused(f"You may not rename {mailbox.name}: it belongs to somebody else.")
+    if parent is not None and parent != mailbox.parent and mailbox.source == Mailbox.Source.REMOTE:
+        _refuse_inside(parent)
     with changes.recording(mailbox.account_id):
         mailboxes.update_mailbox(mailbox, name=name, parent=parent)
         if mailbox.source == Mailbox.Source.REMOTE:
@@ -51,6 +57,8 @@ def delete_mailbox(user: User, mailbox: Mailbox, *, remove_emails: bool) -> None
     """
     if mailbox.role == Role.INBOX:
         raise ActionRefused("Inbox cannot be deleted.")
+    if not mailboxes.may(mailbox, "delete_mailbox"):
+        raise ActionRefused(f"You may not delete {mailbox.name}: it belongs to somebody else.")
     if mailbox.children.exists():
         raise ActionRefused(f"{mailbox.name} holds other mailboxes. Move or delete those first.")
     inside = EmailMailbox.objects.filter(mailbox=mailbox)
@@ -62,12 +70,27 @@ def delete_mailbox(user: User, mailbox: Mailbox, *, remove_emails: bool) -> None
         emails.remove_from_mailbox(record, email_ids, mailbox.pk)
         elsewhere = emails.memberships(email_ids)
         emails.destroy_emails(record, [email_id for email_id in email_ids if email_id not in elsewhere])
-        remote_name = mailbox.remote_name
-        is_remote = mailbox.source == Mailbox.Source.REMOTE and bool(remote_name)
+        # What may go on the server: mail that came since is not known here, and nobody wanted it away.
+        expected = len(email_ids) if mailbox.is_backfilled else max(len(email_ids), mailbox.remote_total)
+        told = {"remote_name": mailbox.remote_name, "messages": expected}
+        is_remote = mailbox.source == Mailbox.Source.REMOTE and bool(mailbox.remote_name)
         account_id = mailbox.account_id
         mailboxes.delete_mailbox(mailbox)
         if is_remote:
-            append_action(account_id, Action.Kind.DELETE_MAILBOX, user=user, arguments={"remote_name": remote_name})
+            append_action(account_id, Action.Kind.DELETE_MAILBOX, user=user, arguments=told)
+
+
+def _refuse_inside(parent: Mailbox) -> None:
+    """Raises `ActionRefused` when the server keeps nothing inside this mailbox, or does not let us."""
+    if not mailboxes.may(parent, "create"):
+        raise ActionRefused(f"You may not make mailboxes inside {parent.name}: it belongs to somebody else.")
+    if parent.remote_name and not parent.delimiter:
+        raise ActionRefused("This server keeps no mailbox inside another.")
+    if parent.role == Role.INBOX and parent.delimiter and parent.remote_name:
+        # Courier and others: what is called INBOX.Name stands beside Inbox for people.
+        beside = Mailbox.objects.filter(account_id=parent.account_id, parent=None, namespace="")
+        if beside.filter(remote_name__startswith=parent.remote_name + parent.delimiter).exists():
+            raise ActionRefused("This server keeps all mailboxes beside Inbox, none inside it.")
 
 
 def _is_local(account_id: int) -> bool:

@@ -4,13 +4,15 @@ journal; none may be repeated blindly after `ConnectionLost` (sync Y71).
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from webmail.protocols.errors import BadArgument, PermanentlyRefused, ServerMisbehaved
 from webmail.protocols.imap import uid_set
 from webmail.protocols.imap.channel import Channel
-from webmail.protocols.imap.flags import DELETED_FLAG, flag_list
+from webmail.protocols.imap.fetch_reader import FetchRow, read_fetch
+from webmail.protocols.imap.flags import DELETED_FLAG, SYSTEM_KEYWORDS, flag_list, keywords_of_flags
 from webmail.protocols.imap.response_codes import split_code
 from webmail.protocols.imap.tokens import read_number
 from webmail.protocols.imap.types import AppendResult, CopyResult
@@ -20,30 +22,83 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from webmail.protocols.imap.fetch_reader import Response
+    from webmail.protocols.imap.types import SelectedMailbox
 
 MAX_COPYUID_CODES: Final = 1_000  # in the answer to one command
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+@dataclass(frozen=True)
+class StoreResult:
+    """What STORE told: the new MODSEQ of each UID (RFC 7162 3.1.3), and the keywords it did not take, by UID (Y65)."""
+
+    modseqs: dict[int, int] = field(default_factory=dict)
+    dropped: dict[int, frozenset[str]] = field(default_factory=dict)
+
+
 class Changing(Channel):
     """See the module."""
 
-    def store_keywords(self, uids: Collection[int], *, add: Collection[str] = (), remove: Collection[str] = ()) -> None:
-        """Add and remove keywords; never an absolute set (sync Y64). What the server cannot hold it drops silently:
-        see `SelectedMailbox.can_create_keywords` (Y65). UIDs that are gone are no error."""
-        changes = [(b"+FLAGS.SILENT", flag_list(add))] if add else []
-        if remove:
-            changes.append((b"-FLAGS.SILENT", flag_list(remove)))
-        for verb, flags in changes:
-            self._store(uids, verb, flags)
+    selected: SelectedMailbox | None
+
+    def store_keywords(
+        self, uids: Collection[int], *, add: Collection[str] = (), remove: Collection[str] = ()
+    ) -> StoreResult:
+        """Add and remove keywords; never an absolute set, so UNCHANGEDSINCE is never needed (sync Y64). UIDs that are gone
+        are no error.
+
+        Where a server may drop a keyword or spell it otherwise, its answer is read: what it dropped is in the result (Y65).
+        """
+        result = StoreResult()
+        for verb, keywords in ((b"+FLAGS", add), (b"-FLAGS", remove)):
+            if not keywords:
+                continue
+            is_told = bool(self._doubtful(keywords, is_added=verb == b"+FLAGS"))
+            rows = self._store(uids, verb if is_told else verb + b".SILENT", flag_list(keywords))
+            result.modseqs.update((row.uid, row.modseq) for row in rows if row.uid and row.modseq)
+            if verb == b"+FLAGS":
+                result.dropped.update(_dropped(rows, frozenset(word.lower() for word in keywords)))
+            else:
+                self._remove_spelled_otherwise(rows, keywords)
+        return result
+
+    def _doubtful(self, keywords: Collection[str], *, is_added: bool) -> set[str]:
+        """Those keywords of which only the answer tells what the server made of them."""
+        if self.selected is None:
+            return set()
+        known = self.selected.permanent_keywords if is_added else frozenset[str]()
+        return {word.lower() for word in keywords} - known - SYSTEM_KEYWORDS
+
+    def _remove_spelled_otherwise(self, rows: Sequence[FetchRow], keywords: Collection[str]) -> None:
+        """Some servers tell `Blue` from `blue`; for people they are one (RFC 8621 4.1.1)."""
+        spelled: dict[bytes, list[int]] = {}
+        wanted = {word.lower() for word in keywords}
+        for row in rows:
+            for flag in row.flags or ():
+                if row.uid and keywords_of_flags((flag,))[0] & wanted:
+                    spelled.setdefault(flag, []).append(row.uid)
+        for flag, found in spelled.items():
+            self._store(found, b"-FLAGS.SILENT", b"(" + flag + b")")
 
     def mark_deleted(self, uids: Collection[int]) -> None:
         r"""Set \Deleted, the first half of deleting."""
         self._store(uids, b"+FLAGS.SILENT", b"(" + DELETED_FLAG + b")")
 
-    def _store(self, uids: Collection[int], verb: bytes, flags: bytes) -> None:
+    def _store(self, uids: Collection[int], verb: bytes, flags: bytes) -> list[FetchRow]:
+        """The answers about our own UIDs; others are news like any."""
+        ours = frozenset(uids)
+        rows: list[FetchRow] = []
+
+        def take(name: bytes, response: Response) -> bool:
+            row = read_fetch(response) if name == b"FETCH" else None
+            if row is None or row.uid not in ours:
+                return False
+            rows.append(row)
+            return True
+
         for text in uid_set.compress_in_chunks(uids):
-            self._run(b"UID STORE", text, verb, flags, what="STORE", max_bytes=COMMAND_BYTES)
+            self._run(b"UID STORE", text, verb, flags, what="STORE", on_untagged=take, max_bytes=COMMAND_BYTES)
+        return rows
 
     def expunge(self, uids: Collection[int]) -> None:
         r"""UID EXPUNGE (RFC 4315 2.1): removes these and spares what other clients marked \Deleted.
@@ -118,6 +173,14 @@ class Changing(Channel):
         uidvalidity = read_number(words[0], highest=uid_set.MAX_UID) if words else None
         uid = read_number(words[1], highest=uid_set.MAX_UID) if len(words) > 1 else None
         return AppendResult(uidvalidity, uid) if uidvalidity and uid else None
+
+
+def _dropped(rows: Sequence[FetchRow], added: frozenset[str]) -> dict[int, frozenset[str]]:
+    found: dict[int, frozenset[str]] = {}
+    for row in rows:
+        if row.uid and row.flags is not None:
+            found[row.uid] = added - keywords_of_flags(row.flags)[0]
+    return {uid: words for uid, words in found.items() if words}
 
 
 def read_copyuid(codes: Sequence[bytes], *, max_uids: int) -> CopyResult | None:

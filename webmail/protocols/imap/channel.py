@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from webmail.protocols.errors import ProtocolError, ServerMisbehaved
@@ -14,6 +15,7 @@ from webmail.protocols.imap import uid_set
 from webmail.protocols.imap.fetch_reader import Response, read_fetch
 from webmail.protocols.imap.response_codes import refusal
 from webmail.protocols.imap.types import IdleEvent
+from webmail.protocols.imap.uid_set import UidRanges
 from webmail.protocols.imap.wire import (
     KEEP_LITERAL_BYTES,
     Client,
@@ -54,6 +56,7 @@ class Channel:
         self._events: deque[IdleEvent] = deque(maxlen=MAX_KEPT_EVENTS)
         self._idle_tag: bytes | None = None
         self._is_streaming = False
+        self._has_served = False
 
     # Facts --------------------------------------------------------------------------------------------------
 
@@ -70,6 +73,11 @@ class Channel:
     def bytes_read(self) -> int:
         """Bytes received so far, for the daily budget of an account."""
         return self._wire.connection.bytes_read
+
+    @property
+    def has_served(self) -> bool:
+        """Whether commands were run since the login: only then can a lost connection be an old one that nobody missed."""
+        return self._has_served
 
     @property
     def is_closed(self) -> bool:
@@ -103,6 +111,7 @@ class Channel:
             raise RuntimeError("a fetch on this session is still being read")
         if self._idle_tag is not None:
             self.stop_idle()
+        self._has_served = True
 
     def _run(
         self,
@@ -244,7 +253,7 @@ class Channel:
 
 
 def read_event(response: Response) -> IdleEvent | None:
-    """An unsolicited answer as an event, or None. Raises `ServerMisbehaved` for a UID set without sense (Y46)."""
+    """An unsolicited answer as an event, or None."""
     name = response_name(response.text)
     if name in _UNTAGGED_STATUS:
         return None
@@ -254,20 +263,31 @@ def read_event(response: Response) -> IdleEvent | None:
             return None
         return IdleEvent(name.decode("ascii").lower(), number=int(number))
     if name == b"VANISHED":
-        uids, _ = read_vanished(response.text)
-        return IdleEvent("vanished", uids=tuple(uids) if len(uids) <= MAX_EVENT_UIDS else ())
+        claimed = UidRanges(read_vanished(response.text).ranges)
+        count = len(claimed)
+        return IdleEvent("vanished", number=count, uids=tuple(claimed) if count <= MAX_EVENT_UIDS else ())
     if name == b"FETCH":
         row = read_fetch(response)
         return IdleEvent("keywords", keywords=row.keyword_data() if row is not None else None)
     return None
 
 
-def read_vanished(text: bytes) -> tuple[list[int], bool]:
-    """`* VANISHED (EARLIER) 1:3` -> (uids, is_earlier), RFC 7162 3.2.10. Raises `ServerMisbehaved` (sync Y46)."""
+@dataclass(frozen=True)
+class VanishedClaim:
+    """What a VANISHED answer says is gone, as (first, last) ranges. `is_doubtful`: it is no proper set of UIDs (sync Y46)."""
+
+    ranges: list[tuple[int, int]]
+    is_earlier: bool
+    is_doubtful: bool
+
+
+def read_vanished(text: bytes) -> VanishedClaim:
+    """`* VANISHED (EARLIER) 1:3` (RFC 7162 3.2.10). Never raises."""
     words = text.split()
     is_earlier = len(words) > 2 and words[2].upper() == b"(EARLIER)"
     at = 3 if is_earlier else 2
-    return (uid_set.parse(words[at]) if len(words) > at else []), is_earlier
+    ranges, is_doubtful = uid_set.parse_claim(words[at]) if len(words) > at else ([], False)
+    return VanishedClaim(ranges, is_earlier, is_doubtful)
 
 
 def raise_if_refused(what: str, tagged: Tagged) -> None:

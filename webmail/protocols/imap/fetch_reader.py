@@ -6,6 +6,7 @@ left out (security R38), a BODYSTRUCTURE too deep or too long becomes None (R39)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,18 @@ from webmail.protocols.imap.uid_set import MAX_UID
 MAX_STRUCTURE_TOKENS = 50_000
 MAX_SIZE_BYTES = 0x7FFF_FFFF_FFFF_FFFF
 MAX_MODSEQ = 0x7FFF_FFFF_FFFF_FFFF  # 63 bits, RFC 7162 3.1
+MAX_GMAIL_ID = 0xFFFF_FFFF_FFFF_FFFF
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A list row as nearly every server writes it: simple attributes in any order, the structure, the header fields last.
+# Possessive all through; whatever does not fit goes to the general reader.
+_LIST_HEAD = re.compile(
+    rb"\* \d{1,10}+ FETCH \((?:(?:UID (\d{1,10}+)|FLAGS \(([^()\"{]*+)\)|INTERNALDATE \"([^\"\\]{1,40}+)\""
+    rb"|RFC822\.SIZE (\d{1,18}+)|MODSEQ \((\d{1,18}+)\)|EMAILID \(([0-9A-Za-z_-]{1,255}+)\)) ){2,8}+BODYSTRUCTURE (?=\()"
+)
+_LIST_TAIL_MARK = b" BODY[HEADER.FIELDS ("
+_LIST_TAIL = re.compile(rb" BODY\[HEADER\.FIELDS \([^()\"{\]]*+\)\] \{0\}\n\)")
+# What opens a list in the structure of a message of nothing but text.
+_TEXT_ONLY = re.compile(rb"\((?=\()|\(\"(?:text|charset|boundary|format|delsp|inline)\"", re.IGNORECASE)
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -71,7 +83,7 @@ class FetchRow:
             self.internal_date or EPOCH,
             self.size_bytes or 0,
             self.body,
-            self.structure,
+            self.structure is not None and self.structure.has_attachment(),
             self.modseq,
             self.email_id,
             is_deleted,
@@ -92,6 +104,62 @@ def is_fetch(text: bytes) -> bool:
     """Whether an untagged answer is `* n FETCH`."""
     parts = text[:40].split(None, 3)
     return len(parts) > 2 and parts[2][:5].upper() == b"FETCH" and parts[1].isdigit()
+
+
+def read_list_row(response: Response) -> ListData | None:
+    """`* n FETCH (...)` as a list row; the same as `read_fetch` and `list_data`, three times as quick for usual rows."""
+    data = _read_usual_row(response)
+    if data is not None:
+        return data
+    row = read_fetch(response)
+    return row.list_data() if row is not None else None
+
+
+def _read_usual_row(response: Response) -> ListData | None:
+    """A row without surprises, or None."""
+    text = response.text
+    head = _LIST_HEAD.match(text)
+    at = text.rfind(_LIST_TAIL_MARK)
+    if head is None or at <= head.end() or len(response.literals) != 1 or _LIST_TAIL.fullmatch(text, at) is None:
+        return None
+    uid_digits, flags, date, size, modseq, email_id = head.groups()
+    if uid_digits is None or flags is None or text.count(b"UID ", 0, at) != 1:
+        return None
+    uid = int(uid_digits)
+    has_attachment = _has_attachment(text[head.end() : at])
+    if has_attachment is None or not 0 < uid <= MAX_UID:
+        return None
+    keywords, is_deleted = keywords_of_flags(tuple(flags.split()))
+    return ListData(
+        uid,
+        keywords,
+        (parse_internal_date(date) if date else None) or EPOCH,
+        int(size or 0),
+        response.literals[0],
+        has_attachment,
+        int(modseq or 0) or None,
+        email_id.decode("ascii") if email_id else None,
+        is_deleted,
+    )
+
+
+def _has_attachment(structure: bytes) -> bool | None:
+    """What the whole structure would say; None when these bytes are not one well-formed structure."""
+    if not structure.endswith(b")"):
+        return None
+    lowered = structure.lower()
+    if b"name" not in lowered and b"attachment" not in lowered:
+        lists = lowered.count(b"(")
+        if lists == lowered.count(b")") == len(_TEXT_ONLY.findall(lowered)):
+            return False
+    tokens = tokenize(structure)
+    if len(tokens) > MAX_STRUCTURE_TOKENS:
+        return None
+    try:
+        node, after = read_node(tokens, 0, ())
+        return build_structure(node).has_attachment() if after == len(tokens) else None
+    except (BadSyntax, RecursionError):
+        return None
 
 
 def read_fetch(response: Response) -> FetchRow | None:
@@ -163,6 +231,13 @@ def _read_email_id(row: FetchRow, tokens: list[bytes], at: int, literals: Sequen
     return skip_node(tokens, at)
 
 
+def _read_gmail_id(row: FetchRow, tokens: list[bytes], at: int, _: Sequence[bytes]) -> int:
+    # Gmail's id of a message, one for all its labels; an unsigned number of 64 bits.
+    number = read_number(tokens[at], highest=MAX_GMAIL_ID)
+    row.email_id = str(number) if number else None
+    return at + 1
+
+
 def _read_structure(row: FetchRow, tokens: list[bytes], at: int, literals: Sequence[bytes]) -> int:
     try:
         if len(tokens) > MAX_STRUCTURE_TOKENS:
@@ -190,6 +265,7 @@ _READERS: dict[bytes, _Reader] = {
     b"RFC822.SIZE": _read_size,
     b"MODSEQ": _read_modseq,
     b"EMAILID": _read_email_id,
+    b"X-GM-MSGID": _read_gmail_id,
     b"BODYSTRUCTURE": _read_structure,
 }
 

@@ -28,6 +28,7 @@ _SYSTEM_FLAG_OF_KEYWORD = {
     "$notjunk": b"$NotJunk",
     "$phishing": b"$Phishing",
 }
+SYSTEM_KEYWORDS = frozenset(_KEYWORD_OF_SYSTEM_FLAG.values())  # every server holds them
 DELETED_FLAG = b"\\Deleted"
 MAX_KEYWORD_LENGTH = 255  # RFC 8621 4.1.1
 # RFC 3501 atom, and what RFC 8621 forbids in a keyword.

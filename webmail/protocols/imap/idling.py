@@ -6,11 +6,12 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from webmail.protocols.errors import PermanentlyRefused
-from webmail.protocols.imap.channel import SMALL_ANSWER_BYTES, Channel
+from webmail.protocols.imap.channel import SMALL_ANSWER_BYTES, Channel, raise_if_refused
 from webmail.protocols.imap.response_codes import refusal
 
 if TYPE_CHECKING:
     from webmail.protocols.imap.types import IdleEvent
+    from webmail.protocols.imap.wire import Wire
 
 RENEW_AFTER_S: Final = 25 * 60  # RFC 2177: servers may hang up after 30 min; sync Y77: before 29
 MAX_EVENTS_PER_CALL: Final = 1_000
@@ -44,14 +45,37 @@ class Idling(Channel):
                 self._read_what_is_there()
         return self.take_events()
 
+    def notify(self, events: bytes, *, within_s: float) -> None:
+        """NOTIFY SET (RFC 5465): `events` are the event groups as on the wire. Raises the error of a refusal."""
+        self._make_ready()
+        with self._guarded():
+            self._wire.begin(seconds=within_s, max_bytes=SMALL_ANSWER_BYTES)
+            raise_if_refused("to announce changes", self._finish(self._wire.start(b"NOTIFY SET", events)))
+
+    def enter_idle(self, *, within_s: float) -> tuple[bytes, Wire]:
+        """Begin IDLE for somebody who goes on with the bare connection: its tag, and the connection.
+
+        Raises as `idle` does, and `DeadlineExceeded` when the server does not answer `within_s`.
+        """
+        if not self.supports("IDLE"):
+            raise PermanentlyRefused("the server does not offer to announce new mail", code="CANNOT")
+        self._make_ready()
+        self._begin_idle(seconds=within_s)
+        if self._idle_tag is None:
+            raise PermanentlyRefused("the server does not stay in IDLE", code="CANNOT")
+        return self._idle_tag, self._wire
+
     def _keep_idling(self) -> None:
         if self._idle_tag is not None and time.monotonic() - self._idle_since > RENEW_AFTER_S:
             self.stop_idle()
         if self._idle_tag is not None:
             return
         self._make_ready()
+        self._begin_idle()
+
+    def _begin_idle(self, *, seconds: float | None = None) -> None:
         with self._guarded():
-            self._wire.begin(max_bytes=SMALL_ANSWER_BYTES)
+            self._wire.begin(seconds=seconds, max_bytes=SMALL_ANSWER_BYTES)
             tag = self._wire.start(b"IDLE")
             while True:
                 response = self._wire.read_response()

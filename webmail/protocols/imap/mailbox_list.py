@@ -1,4 +1,4 @@
-"""LIST, LSUB, STATUS and NAMESPACE answers as values. One bad line loses that line alone (sync Y27, security R37)."""
+"""LIST, LSUB, STATUS and MYRIGHTS answers as values. One bad line loses that line alone (sync Y27, security R37)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from webmail.protocols.imap.fetch_reader import MAX_MODSEQ, Response
+from webmail.protocols.imap.namespaces import PERSONAL
 from webmail.protocols.imap.tokens import BadSyntax, Node, read_node, read_number, token_value, tokenize
 from webmail.protocols.imap.types import MailboxInfo, MailboxStatus
 from webmail.protocols.imap.uid_set import MAX_UID
@@ -15,8 +16,11 @@ from webmail.protocols.imap.utf7 import decode_mailbox_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from webmail.protocols.imap.namespaces import Namespace
+
 MAX_MAILBOXES = 100_000
 MAX_RAW_NAME_BYTES = 8_192
+MAX_RIGHTS = 40  # letters; RFC 4314 knows 13
 # RFC 6154 and RFC 8457 attributes, and those of XLIST, as roles of RFC 8621.
 _ROLE_OF_ATTRIBUTE = {
     "\\inbox": "inbox",
@@ -31,7 +35,7 @@ _ROLE_OF_ATTRIBUTE = {
     "\\flagged": "flagged",
     "\\starred": "flagged",
 }
-_UNSELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
+UNSELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
 
 
 @dataclass(frozen=True)
@@ -111,30 +115,43 @@ def _number(node: Node, highest: int) -> int | None:
     return read_number(node, highest=highest) if isinstance(node, bytes) else None
 
 
-def foreign_prefixes(response: Response) -> list[bytes]:
-    """The prefixes of other users' and shared namespaces from `* NAMESPACE a b c` (RFC 2342)."""
+def read_rights_line(response: Response) -> tuple[bytes, str] | None:
+    """`* MYRIGHTS "name" lrs` (RFC 4314 3.8) -> (raw name, letters in order); None when it cannot be read."""
     tokens = tokenize(response.text)
-    found: list[bytes] = []
     try:
-        _, at = read_node(tokens, 2, response.literals)
-        for _ in range(2):
-            node, at = read_node(tokens, at, response.literals)
-            heads = [item[0] for item in node if isinstance(item, list) and item] if isinstance(node, list) else []
-            found.extend(head for head in heads if isinstance(head, bytes) and head)
+        token, letters = tokens[2], token_value(tokens[3], response.literals)
+        name = token if token[:1] not in (b'"', b"{") else token_value(token, response.literals)
     except (BadSyntax, IndexError):
-        return []
-    return found
+        return None
+    if not name or letters is None:
+        return None
+    kept = {chr(letter) for letter in letters if chr(letter).isalnum() and letter < 128}
+    return name, "".join(sorted(kept))[:MAX_RIGHTS]
 
 
-def mailbox_info(line: ListLine, *, is_subscribed: bool, status: MailboxStatus | None) -> MailboxInfo:
+def mailbox_info(
+    line: ListLine, namespace: Namespace, *, is_subscribed: bool, status: MailboxStatus | None, rights: str = ""
+) -> MailboxInfo:
     """A listed mailbox for people: the name decoded, INBOX in one spelling, the role the server states."""
     name = unicodedata.normalize("NFC", decode_mailbox_name(line.raw_name))
     head, delimiter, tail = name.partition(line.delimiter) if line.delimiter else (name, "", "")
     if head.upper() == "INBOX":  # RFC 3501 5.1: in any case
         name = "INBOX" + delimiter + tail
-    is_selectable = not line.attributes & _UNSELECTABLE
+    is_selectable = not line.attributes & UNSELECTABLE
     role = "inbox" if name == "INBOX" else None
-    if role is None and is_selectable:
+    if role is None and is_selectable and namespace.kind == PERSONAL and line.attributes:
         roles = [_ROLE_OF_ATTRIBUTE[item] for item in sorted(line.attributes) if item in _ROLE_OF_ATTRIBUTE]
         role = roles[0] if roles else None
-    return MailboxInfo(line.raw_name, name, line.delimiter, line.attributes, role, is_subscribed, is_selectable, status)
+    return MailboxInfo(
+        line.raw_name,
+        name,
+        line.delimiter,
+        line.attributes,
+        role,
+        is_subscribed,
+        is_selectable,
+        status,
+        namespace.kind,
+        namespace.top,
+        rights,
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from webmail.protocols.errors import BadArgument, PermanentlyRefused, ServerMisbehaved
+from webmail.protocols.errors import BadArgument, PermanentlyRefused
 from webmail.protocols.imap import uid_set
-from webmail.protocols.imap.channel import Command, raise_if_refused, read_vanished, response_name
-from webmail.protocols.imap.fetch_reader import MAX_MODSEQ, FetchRow, Response, is_fetch, read_fetch
+from webmail.protocols.imap.channel import Command, raise_if_refused, response_name
+from webmail.protocols.imap.deltas import MAX_DELTA_ROWS, DeltaTaker, refuse_too_many
+from webmail.protocols.imap.fetch_reader import MAX_MODSEQ, Response, is_fetch, read_fetch, read_list_row
 from webmail.protocols.imap.mailboxes import Mailboxes
-from webmail.protocols.imap.types import KeywordData, KeywordDelta, ListData
+from webmail.protocols.imap.types import KeywordDelta, ListData
+from webmail.protocols.imap.uid_set import UidRanges
 from webmail.protocols.imap.wire import COMMAND_BYTES, LiteralArgument, encode_text, quoted
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ MAX_HEADER_BYTES: Final = 262_144  # kept of one header block; 2,000 recipients 
 LIST_ROW_BYTES: Final = 2_097_152  # allowed on the wire per message asked for, so that one hostile header stops nothing
 MAX_KEPT_BYTES: Final = 67_108_864  # of all rows under way, estimated; 1,000 usual rows take 7 MB
 MIN_HEADER_BYTES: Final = 8_192
-STRUCTURE_MEMORY_FACTOR: Final = 10  # a parsed BODYSTRUCTURE takes about ten times its text
+ROW_BYTES: Final = 600  # of a row beside its header
 MAX_MESSAGE_BYTES: Final = 134_217_728  # of one message in `fetch_messages`; a larger one is left out
 MAX_FETCH_BYTES: Final = 4_294_967_296  # of one `fetch_messages` command
 
@@ -38,9 +40,11 @@ class Reading(Mailboxes):
 
     def search_uids(self) -> list[int]:
         """All UIDs of the selected mailbox, ascending. An empty list while EXISTS > 0 is no fact (sync Y47)."""
-        if self.supports("ESEARCH"):
-            return self._search(b"UID SEARCH RETURN (ALL) ALL")
-        return self._search(b"UID SEARCH ALL")
+        return list(self.search_uid_ranges())
+
+    def search_uid_ranges(self) -> UidRanges:
+        """As `search_uids`, for mailboxes of any size (sync Y30, Y33)."""
+        return self._search(b"UID SEARCH RETURN (ALL) ALL" if self.supports("ESEARCH") else b"UID SEARCH ALL")
 
     def search_message_id(self, message_id: str, *, since_uid: int = 1) -> list[int]:
         """UIDs >= `since_uid` whose Message-ID contains `message_id`, ascending. IMAP compares by substring: check."""
@@ -50,23 +54,25 @@ class Reading(Mailboxes):
         value = quoted(raw) if message_id.isascii() else LiteralArgument(raw)
         found = self._search(prefix, uids, b"HEADER Message-ID", value)
         # RFC 3501 6.4.8: n:* names the last message even when its UID is lower.
-        return [uid for uid in found if uid >= since_uid]
+        return list(found.within(since_uid))
 
-    def _search(self, *parts: bytes | LiteralArgument) -> list[int]:
-        found: set[int] = set()
+    def _search(self, *parts: bytes | LiteralArgument) -> UidRanges:
+        found = UidRanges()
 
         def take(name: bytes, response: Response) -> bool:
+            nonlocal found
             if name == b"SEARCH":
-                found.update(_uids_of_search(response.text))
+                told = _uids_of_search(response.text)
             elif name == b"ESEARCH":
-                found.update(_uids_of_esearch(response.text))
+                told = _uids_of_esearch(response.text)
             else:
                 return False
+            found = UidRanges((*found.pairs(), *told.pairs())) if found else told
             refuse_too_many(len(found))
             return True
 
         self._run(*parts, what="SEARCH", on_untagged=take, max_bytes=COMMAND_BYTES)
-        return sorted(found)
+        return found
 
     # List data ----------------------------------------------------------------------------------------------
 
@@ -110,6 +116,8 @@ class Reading(Mailboxes):
             extra += b" MODSEQ"
         if self.supports("OBJECTID"):
             extra += b" EMAILID"
+        elif self.supports("X-GM-EXT-1"):
+            extra += b" X-GM-MSGID"
         return (
             b"(UID FLAGS INTERNALDATE RFC822.SIZE" + extra + b" BODYSTRUCTURE"
             b" BODY.PEEK[HEADER.FIELDS (" + LIST_HEADER_FIELDS + b")])"
@@ -120,18 +128,17 @@ class Reading(Mailboxes):
         return self.supports("CONDSTORE") and self.selected is not None and self.selected.highestmodseq is not None
 
     def _take_row(self, response: Response, requests: _BatchRequests) -> None:
-        row = read_fetch(response) if is_fetch(response.text) else None
-        data = row.list_data() if row is not None else None
+        data = read_list_row(response) if is_fetch(response.text) else None
         if data is None:
             self._note(response)
         else:
-            requests.add(data, cost=len(data.header) + len(response.text) * STRUCTURE_MEMORY_FACTOR)
+            requests.add(data, cost=len(data.header) + ROW_BYTES)
 
     # Keywords -----------------------------------------------------------------------------------------------
 
     def fetch_keywords(self, first_uid: int, last_uid: int | None, *, changed_since: int | None) -> KeywordDelta:
         """Keywords of the UIDs from `first_uid` to `last_uid` (None: the end); with `changed_since` (a MODSEQ) only
-        what changed after it, and with QRESYNC also what vanished.
+        what changed after it, and with QRESYNC also what vanished. A delta of all UIDs may be partial, see `KeywordDelta`.
 
         Raises `BadArgument` for `changed_since` where the mailbox keeps no MODSEQ.
         """
@@ -146,9 +153,14 @@ class Reading(Mailboxes):
                 raise BadArgument("this mailbox keeps no MODSEQ to compare with")
             vanished = b" VANISHED" if self.supports("QRESYNC") else b""
             parts.append(b"(CHANGEDSINCE %d%s)" % (changed_since, vanished))
-        taker = _KeywordTaker(first_uid, last_uid if last_uid is not None else uid_set.MAX_UID)
+        is_whole = changed_since is not None and (first_uid, last_uid) == (1, None)
+        taker = DeltaTaker(
+            first_uid,
+            last_uid if last_uid is not None else uid_set.MAX_UID,
+            max_rows=MAX_DELTA_ROWS if is_whole else None,
+        )
         self._run(*parts, what="FETCH", on_untagged=taker.take, max_bytes=COMMAND_BYTES)
-        return KeywordDelta(sorted(taker.changed.values(), key=lambda row: row.uid), sorted(taker.vanished))
+        return taker.delta()
 
     # Messages -----------------------------------------------------------------------------------------------
 
@@ -227,7 +239,7 @@ class _BatchRequests:
             if data.uid in rows and rows[data.uid] is None:
                 if self._kept_bytes + cost > MAX_KEPT_BYTES:
                     # Hundreds of hostile messages in one batch: each stays in the list, with less said about it.
-                    data = replace(data, header=data.header[:MIN_HEADER_BYTES], structure=None)
+                    data = replace(data, header=data.header[:MIN_HEADER_BYTES])
                     cost = MIN_HEADER_BYTES
                 rows[data.uid] = data
                 self._kept_bytes += cost
@@ -249,32 +261,6 @@ class _BatchRequests:
         return [data for data in self._rows.pop(number, {}).values() if data is not None]
 
 
-class _KeywordTaker:
-    """Gathers FETCH and VANISHED answers of a flag sweep."""
-
-    def __init__(self, first_uid: int, last_uid: int) -> None:
-        self._first, self._last = first_uid, last_uid
-        self.changed: dict[int, KeywordData] = {}
-        self.vanished: set[int] = set()
-
-    def take(self, name: bytes, response: Response) -> bool:
-        if name == b"FETCH":
-            row: FetchRow | None = read_fetch(response)
-            data = row.keyword_data() if row is not None else None
-            if data is None:
-                return False
-            if self._first <= data.uid <= self._last:
-                self.changed[data.uid] = data  # the later answer is the newer truth
-                refuse_too_many(len(self.changed))
-            return True
-        if name == b"VANISHED":
-            uids, is_earlier = read_vanished(response.text)
-            self.vanished.update(uid for uid in uids if self._first <= uid <= self._last)
-            refuse_too_many(len(self.vanished))
-            return is_earlier
-        return False
-
-
 def _message_of(response: Response) -> tuple[int, bytes] | None:
     row = read_fetch(response) if response_name(response.text) == b"FETCH" else None
     if row is None or row.uid is None or row.body is None:
@@ -282,24 +268,18 @@ def _message_of(response: Response) -> tuple[int, bytes] | None:
     return row.uid, row.body
 
 
-def refuse_too_many(count: int) -> None:
-    """Raises `ServerMisbehaved` beyond the number of messages we hold in memory at a time (security R35)."""
-    if count > uid_set.MAX_PARSED_UIDS:
-        raise ServerMisbehaved("the server named more messages than a mailbox can hold")
-
-
-def _uids_of_search(text: bytes) -> list[int]:
+def _uids_of_search(text: bytes) -> UidRanges:
     words = text.split()[2:]
     if words and words[-1].endswith(b")"):  # * SEARCH 1 2 (MODSEQ 3)
         words = words[: next((at for at, word in enumerate(words) if word.startswith(b"(")), len(words))]
     refuse_too_many(len(words))
     uids = [int(word) for word in words if word.isdigit() and len(word) <= 10]
-    return [uid for uid in uids if 0 < uid <= uid_set.MAX_UID]
+    return UidRanges.of_ascending(sorted(uid for uid in uids if 0 < uid <= uid_set.MAX_UID))
 
 
-def _uids_of_esearch(text: bytes) -> list[int]:
+def _uids_of_esearch(text: bytes) -> UidRanges:
     words = text.split()
     upper = [word.upper() for word in words]
     if b"ALL" not in upper[:-1]:
-        return []  # RFC 4731: no ALL means that nothing was found
-    return uid_set.parse(words[upper.index(b"ALL") + 1])
+        return UidRanges()  # RFC 4731: no ALL means that nothing was found
+    return uid_set.parse_ranges(words[upper.index(b"ALL") + 1])

@@ -6,7 +6,9 @@ from typing import Final
 
 from webmail.protocols.errors import (
     AuthenticationRefused,
+    ConnectionLost,
     PermanentlyRefused,
+    ProtocolError,
     ServerError,
     TemporarilyRefused,
     clean_server_text,
@@ -81,3 +83,12 @@ def refusal(what: str, text: bytes, *, is_login: bool = False) -> ServerError:
         else:
             kind = AuthenticationRefused if is_login else PermanentlyRefused
     return kind(f"the server refused {what}", server_text=human, code=code)
+
+
+def goodbye(text: bytes) -> ProtocolError:
+    """The error for a BYE: what its code or words ask of us, else only that the connection is lost."""
+    code, _, _ = split_code(text)
+    answer = refusal("to go on", text)
+    if code or isinstance(answer, TemporarilyRefused):
+        return answer
+    return ConnectionLost("the server ended the session")

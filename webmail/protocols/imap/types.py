@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from webmail.protocols.imap.uid_set import UidRanges
+
 # Parts that belong to the message's machinery, not to what a person attached.
 _NOT_ATTACHED_TYPES = frozenset(
     {
@@ -43,6 +45,9 @@ class MailboxInfo:
     is_subscribed: bool
     is_selectable: bool
     status: MailboxStatus | None
+    namespace: str = ""  # "" mine, "other" another person's, "shared" (RFC 2342)
+    namespace_top: bytes = b""  # the raw name whose children stand at the top: `INBOX` where all names begin `INBOX.`
+    rights: str = ""  # letters of RFC 4314 when the server told them with the list; empty: not told
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ class ListData:
     internal_date: datetime  # aware, UTC
     size_bytes: int
     header: bytes
-    structure: BodyStructure | None  # None: too deep, too long or broken; read the raw message instead
+    has_attachment: bool  # by the BODYSTRUCTURE; False where that is too deep, too long or broken (R39)
     modseq: int | None
     email_id: str | None
     is_deleted: bool
@@ -140,10 +145,14 @@ class KeywordData:
 
 @dataclass(frozen=True)
 class KeywordDelta:
-    """What changed. `vanished` is a claim of the server to be checked before it removes much (sync Y46)."""
+    """What changed, by ascending UID. `vanished` is a claim of the server to be checked before it removes much (sync Y46);
+    `is_doubtful`: it was open or had parts without sense. `is_partial`: there was more; all changes up to the highest MODSEQ
+    among `changed` are here, so the next delta can go on there (Y43)."""
 
     changed: list[KeywordData]
-    vanished: list[int]
+    vanished: UidRanges
+    is_doubtful: bool = False
+    is_partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,7 +176,8 @@ class IdleEvent:
     """Something the server said unasked.
 
     `kind` is "exists" (`number`: how many there are now), "expunge" (`number`: a sequence number, never to be stored),
-    "vanished" (`uids`; none when they are too many to name: compare) or "keywords" (`keywords` when the server named the UID, else only the fact).
+    "vanished" (`uids`, none when they are too many to name; `number`: how many) or "keywords" (`keywords` when the server
+    named the UID, else only the fact).
     """
 
     kind: str

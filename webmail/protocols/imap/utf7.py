@@ -74,6 +74,8 @@ def _unshifted(chunk: bytes) -> str:
 
 def decode_mailbox_name(raw: bytes) -> str:
     """The name to show: decoded and NFC. What cannot be decoded or would deceive the eye is kept escaped (R37)."""
+    if b"&" not in raw and raw.isascii() and (plain := raw.decode("ascii")).isprintable():
+        return plain  # nearly every name
     try:
         text = unicodedata.normalize("NFC", decode_strictly(raw))
     except BadMailboxName:

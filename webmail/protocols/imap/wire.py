@@ -23,11 +23,10 @@ from webmail.protocols.errors import (
     ProtocolError,
     ServerMisbehaved,
     StartTlsMissing,
-    TemporarilyRefused,
 )
 from webmail.protocols.guard import refuse_line_breaks
 from webmail.protocols.imap.fetch_reader import Response
-from webmail.protocols.imap.response_codes import refusal, split_code
+from webmail.protocols.imap.response_codes import goodbye, refusal, split_code
 from webmail.protocols.transport import Connection, Endpoint, open_connection
 
 if TYPE_CHECKING:
@@ -84,6 +83,7 @@ class Wire(imaplib.IMAP4):
     """One connection. Raises only classes of `webmail.protocols.errors` from our own methods."""
 
     connection: Connection
+    command_s = COMMAND_S  # of this connection; less where others wait in line
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -96,8 +96,8 @@ class Wire(imaplib.IMAP4):
     # Limits -------------------------------------------------------------------------------------------------
 
     def begin(self, *, seconds: float | None = None, max_bytes: int = COMMAND_BYTES) -> None:
-        """Start the budget of a command: `seconds` of waiting (None: `COMMAND_S`) and `max_bytes` received."""
-        self._seconds = COMMAND_S if seconds is None else seconds
+        """Start the budget of a command: `seconds` of waiting (None: `command_s`) and `max_bytes` received."""
+        self._seconds = self.command_s if seconds is None else seconds
         self._waited_s = 0.0
         self._max_bytes = max_bytes
         self._received = 0
@@ -200,6 +200,12 @@ class Wire(imaplib.IMAP4):
         texts.append(line)
         return Response(b"".join(texts), literals)
 
+    def take_unread(self) -> bytes:
+        """What was received and not read yet, for one who goes on without us."""
+        unread = self._buffer[self._at :]
+        self._buffer, self._at = b"", 0
+        return unread
+
     def has_data(self, *, wait_s: float) -> bool:
         """Whether an answer begins within `wait_s` seconds."""
         return self._at < len(self._buffer) or self.connection.has_data(wait_s=wait_s)
@@ -257,7 +263,7 @@ class Wire(imaplib.IMAP4):
         if text.startswith(b"* "):
             if text[2:5].upper() == b"BYE":
                 self.connection.close()
-                raise _goodbye(text[5:])
+                raise goodbye(text[5:])
             return None
         words = text.split(None, 2)
         tag = words[0].upper()  # R41: some servers answer in lower case
@@ -351,10 +357,10 @@ class Wire(imaplib.IMAP4):
         self._get_capabilities()
 
     def _check_bye(self) -> None:
-        if goodbye := self.untagged_responses.get("BYE"):
+        if said := self.untagged_responses.get("BYE"):
             self.connection.close()
-            text = goodbye[-1]
-            raise _goodbye(text if isinstance(text, bytes) else text[0])
+            text = said[-1]
+            raise goodbye(text if isinstance(text, bytes) else text[0])
 
     def _command_complete(self, name: str, tag: bytes) -> tuple[str, list[bytes]]:
         is_logout = name == "LOGOUT"
@@ -411,11 +417,3 @@ def quoted(raw: bytes) -> bytes:
 def _is_status(line: bytes) -> bool:
     """Whether this is `* OK ...` and the like, whose human text may end in anything and carries no literal."""
     return line[2:10].split(b" ", 1)[0].upper() in _STATUS_WORDS
-
-
-def _goodbye(text: bytes) -> ProtocolError:
-    code, _, _ = split_code(text)
-    answer = refusal("to go on", text)
-    if code or isinstance(answer, TemporarilyRefused):
-        return answer
-    return ConnectionLost("the server ended the session")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-# RFC 1939 7 allows 70 characters from ! to ~; longer ones and ones with a space inside exist. Control characters do not
-# belong in a key that is stored and compared.
-_UIDL_LINE = re.compile(
-    rb"[ \t]*([0-9]{1,9})[ \t]+([^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]{0,253}[^\x00-\x20\x7f])?)[ \t]*"
-)
-_SIZE_LINE = re.compile(rb"[ \t]*([0-9]{1,9})[ \t]+([0-9]{1,18})(?:[ \t].*)?")
+_MAX_NUMBER_DIGITS = 9
+_MAX_SIZE_DIGITS = 18
+_BLANK = b" \t\r"
 
 
 @dataclass(frozen=True)
@@ -19,6 +16,16 @@ class UidlEntry:
 
     number: int
     uidl: str
+
+
+@dataclass(frozen=True)
+class Maildrop:
+    """What a session begins with. `count` is what STAT said; `sizes` is LIST, which some servers only estimate; `uidls` is
+    None when the server has no UIDL. The three may contradict each other (sync Y86)."""
+
+    count: int
+    sizes: dict[int, int] = field(default_factory=dict)
+    uidls: list[UidlEntry] | None = None
 
 
 def parse_capabilities(block: bytes) -> frozenset[str]:
@@ -33,13 +40,28 @@ def parse_capabilities(block: bytes) -> frozenset[str]:
 
 
 def parse_uidls(block: bytes) -> list[UidlEntry]:
-    """UIDL lines in the server's order. Doubles stay: two messages may share a name (Y86). Bytes map to Latin-1, so that
-    equal bytes give equal text whatever they mean."""
-    lines = map(_UIDL_LINE.fullmatch, block.splitlines())
-    return [UidlEntry(int(found[1]), found[2].decode("latin-1")) for found in lines if found and int(found[1])]
+    """UIDL lines in the server's order. Doubles stay: two messages may share a name (Y86).
+
+    A name is opaque: RFC 1939 7 allows 70 characters from ! to ~, but longer ones and ones with spaces, 8-bit or control
+    characters exist. Bytes map to Latin-1, so that equal bytes give equal text whatever they mean.
+    """
+    return [UidlEntry(number, rest.decode("latin-1")) for number, rest in _numbered(block)]
 
 
 def parse_sizes(block: bytes) -> dict[int, int]:
     """LIST lines as message number to octets, which some servers only estimate."""
-    lines = map(_SIZE_LINE.fullmatch, block.splitlines())
-    return {int(found[1]): int(found[2]) for found in lines if found and int(found[1])}
+    found: dict[int, int] = {}
+    for number, rest in _numbered(block):
+        size = rest.split(None, 1)[0]
+        if size.isdigit() and len(size) <= _MAX_SIZE_DIGITS:
+            found[number] = int(size)
+    return found
+
+
+def _numbered(block: bytes) -> Iterator[tuple[int, bytes]]:
+    """Number and what follows it, of each line that has both."""
+    for line in block.split(b"\n"):
+        number, _, rest = line.strip(_BLANK).replace(b"\t", b" ", 1).partition(b" ")
+        rest = rest.lstrip(_BLANK)
+        if rest and number.isdigit() and len(number) <= _MAX_NUMBER_DIGITS and int(number):
+            yield int(number), rest

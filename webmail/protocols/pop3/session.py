@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections import deque
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Protocol, Self
 
 from webmail.protocols.errors import (
@@ -22,15 +22,15 @@ from webmail.protocols.errors import (
 from webmail.protocols.guard import refuse_line_breaks
 from webmail.protocols.login import XOAUTH2, Login, sasl_plain, sasl_xoauth2
 from webmail.protocols.pop3 import timeouts
-from webmail.protocols.pop3.listing import UidlEntry, parse_capabilities, parse_sizes, parse_uidls
+from webmail.protocols.pop3.listing import Maildrop, UidlEntry, parse_capabilities, parse_sizes, parse_uidls
 from webmail.protocols.pop3.replies import ReplyReader, Status, login_refusal, refusal
 from webmail.protocols.transport import READ_CHUNK_BYTES, Connection, Endpoint, Security, open_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from types import TracebackType
 
-__all__ = ["LivePop3Session", "Pop3Session", "UidlEntry", "open_session"]
+__all__ = ["LivePop3Session", "Maildrop", "Pop3Session", "UidlEntry", "open_session"]
 
 MAX_CAPA_BYTES = 65_536
 MAX_LISTING_BYTES = 33_554_432  # UIDL of 400,000 messages
@@ -49,14 +49,19 @@ class Pop3Session(Protocol):
     def capabilities(self) -> frozenset[str]: ...
     @property
     def login_delay_s(self) -> int | None: ...
+    @property
+    def expire_days(self) -> int | None: ...
     def supports(self, name: str) -> bool: ...
     def stat(self) -> tuple[int, int]: ...
+    def maildrop(self) -> Maildrop: ...
     def uidls(self) -> list[UidlEntry] | None: ...
     def sizes(self) -> dict[int, int]: ...
     def top(self, number: int, lines: int) -> bytes | None: ...
+    def headers(self, numbers: Sequence[int]) -> dict[int, bytes] | None: ...
     def retrieve(self, number: int, *, max_bytes: int) -> bytes: ...
     def retrieve_many(self, numbers: Sequence[int], *, max_bytes: int) -> Iterator[tuple[int, bytes]]: ...
     def delete(self, number: int) -> None: ...
+    def delete_many(self, numbers: Sequence[int]) -> list[int]: ...
     def quit(self) -> bool: ...
     def close(self) -> None: ...
 
@@ -168,6 +173,16 @@ class LivePop3Session:
         found = [name.removeprefix(prefix) for name in self._capabilities if name.startswith(prefix)]
         return max((int(value) for value in found if value.isdecimal() and len(value) < 10), default=None)
 
+    @property
+    def expire_days(self) -> int | None:
+        """After how many days the server deletes mail by itself, or None when it says never or nothing (RFC 2449 6.7).
+
+        0 means that mail may not be left there at all. "USER" behind the number, "it depends", counts as the number.
+        """
+        prefix = "EXPIRE="
+        found = [name.removeprefix(prefix) for name in self._capabilities if name.startswith(prefix)]
+        return min((int(value) for value in found if value.isdecimal() and len(value) < 10), default=None)
+
     def supports(self, name: str) -> bool:
         """Whether CAPA offered this keyword, or this "KEYWORD=ARGUMENT"."""
         return name.upper() in self._capabilities
@@ -176,10 +191,27 @@ class LivePop3Session:
 
     def stat(self) -> tuple[int, int]:
         """Number of messages and their size together in octets."""
-        words = self._require_ok(self._ask("STAT"), "the mail server did not count its messages").text.split()
+        return self._count(self._ask("STAT"))
+
+    def _count(self, status: Status) -> tuple[int, int]:
+        words = self._require_ok(status, "the mail server did not count its messages").text.split()
         if len(words) < 2 or not all(word.isdigit() and len(word) < 19 for word in words[:2]):
             raise self._misbehaved("the server answered STAT with something that is no count")
         return int(words[0]), int(words[1])
+
+    def maildrop(self) -> Maildrop:
+        """STAT, LIST and UIDL, in one round trip where PIPELINING is offered. Raises as each of them does."""
+        if not self.supports("PIPELINING"):
+            return Maildrop(self.stat()[0], self.sizes(), self.uidls())
+        self._require_idle()
+        self._send("STAT\r\nLIST\r\nUIDL\r\n")
+        with self._limits(0):
+            counted = self._reader.read_status()
+        listed, sizes = self._read_block(max_bytes=MAX_LISTING_BYTES)
+        named, names = self._read_block(max_bytes=MAX_LISTING_BYTES)
+        self._require_ok(listed, "the mail server did not list its messages")
+        uidls = parse_uidls(names) if self._is_offered(named) else None
+        return Maildrop(self._count(counted)[0], parse_sizes(sizes), uidls)
 
     def uidls(self) -> list[UidlEntry] | None:
         """Every message with its lasting name, or None when the server has none. Doubles and gaps are as the server
@@ -200,6 +232,21 @@ class LivePop3Session:
         status, block = self._ask_block(f"TOP {_checked(number)} {lines}", max_bytes=MAX_TOP_BYTES)
         return block if self._is_offered(status) else None
 
+    def headers(self, numbers: Sequence[int]) -> dict[int, bytes] | None:
+        """Number to header block, by TOP, asking ahead where PIPELINING is offered; refused ones are left out. None when the
+        server has no TOP: it refuses the first one, whatever that one is."""
+        found: dict[int, bytes] = {}
+        first, rest = numbers[:1], numbers[1:]
+        for number in first:
+            block = self.top(number, 0)
+            if block is not None:
+                found[number] = block
+            elif not self.supports("TOP"):
+                return None
+        commands = [(number, f"TOP {_checked(number)} 0") for number in rest]
+        answers = self._ask_ahead(commands, max_bytes=MAX_TOP_BYTES)
+        return found | {number: block for number, status, block in answers if self._is_offered(status)}
+
     def retrieve(self, number: int, *, max_bytes: int) -> bytes:
         """The whole message, dots single, CRLF line ends as sent.
 
@@ -217,22 +264,30 @@ class LivePop3Session:
         no other command may be given. Leaving it early closes the connection, since answers are still on their way.
         """
         self._require_idle()
-        return self._stream_messages([_checked(number) for number in numbers], max_bytes=_wire_limit(max_bytes))
+        limit = _wire_limit(max_bytes)
+        return self._stream_messages([(number, f"RETR {_checked(number)}") for number in numbers], max_bytes=limit)
 
-    def _stream_messages(self, numbers: list[int], *, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+    def _stream_messages(self, commands: list[tuple[int, str]], *, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+        with closing(self._ask_ahead(commands, max_bytes=max_bytes)) as answers:
+            for number, status, block in answers:
+                if self._is_offered(status):
+                    yield number, block
+
+    def _ask_ahead(
+        self, commands: Sequence[tuple[int, str]], *, max_bytes: int, has_block: bool = True
+    ) -> Generator[tuple[int, Status, bytes]]:
+        """Number, status and block of each command, in order, up to `MAX_IN_FLIGHT` of them under way at once."""
         self._require_idle()
         depth = MAX_IN_FLIGHT if self.supports("PIPELINING") else 1
-        waiting = deque(numbers)
+        waiting = deque(commands)
         try:
             while waiting or self._in_flight:
                 if len(self._in_flight) <= depth // 2:  # refilled by halves: fewer, fuller packets
                     batch = [waiting.popleft() for _ in range(min(len(waiting), depth - len(self._in_flight)))]
-                    self._in_flight.extend(batch)
-                    self._send("".join(f"RETR {number}\r\n" for number in batch))
-                status, block = self._read_block(max_bytes=max_bytes)
-                number = self._in_flight.popleft()
-                if self._is_offered(status):
-                    yield number, block
+                    self._in_flight.extend(number for number, _ in batch)
+                    self._send("".join(f"{command}\r\n" for _, command in batch))
+                status, block = self._read_block(max_bytes=max_bytes, has_block=has_block)
+                yield self._in_flight.popleft(), status, block
         finally:
             if self._in_flight:
                 self._in_flight.clear()
@@ -243,6 +298,12 @@ class LivePop3Session:
     def delete(self, number: int) -> None:
         """Mark a message. It is deleted only when `quit` returns True."""
         self._require_ok(self._ask(f"DELE {_checked(number)}"), "the mail server did not delete the message")
+
+    def delete_many(self, numbers: Sequence[int]) -> list[int]:
+        """Mark messages, asking ahead where PIPELINING is offered. Returns those that the server marked."""
+        commands = [(number, f"DELE {_checked(number)}") for number in numbers]
+        answers = self._ask_ahead(commands, max_bytes=0, has_block=False)
+        return [number for number, status, _ in answers if self._is_offered(status)]
 
     def quit(self) -> bool:
         """QUIT and close. True only when the server said +OK: then, and only then, the marked messages are deleted."""
@@ -288,10 +349,11 @@ class LivePop3Session:
             self._connection.write(f"{command}\r\n".encode())
             return self._reader.read_status()
 
-    def _read_block(self, *, max_bytes: int) -> tuple[Status, bytes]:
+    def _read_block(self, *, max_bytes: int, has_block: bool = True) -> tuple[Status, bytes]:
         with self._limits(max_bytes):
             status = self._reader.read_status()
-            return status, self._reader.read_block(max_bytes=max_bytes) if status.is_ok else b""
+            is_more = has_block and status.is_ok
+            return status, self._reader.read_block(max_bytes=max_bytes) if is_more else b""
 
     def _ask_block(self, command: str, *, max_bytes: int) -> tuple[Status, bytes]:
         self._require_idle()

@@ -54,6 +54,8 @@ class Email(models.Model):
     body_wanted_at = models.DateTimeField(null=True)  # somebody opened it before its bytes were here (sync Y93)
     # The bytes were parsed: preview and searchable text are there, or `body_error` says why not (security R42).
     is_indexed = models.BooleanField(default=False)
+    # Its SearchDocument is written. Until then search reads the Email itself: those of a first listing come afterwards.
+    has_document = models.BooleanField(default=True)
     body_failures = models.PositiveSmallIntegerField(default=0)  # tries to fetch or parse that did not come to an end
     body_error = models.CharField(max_length=200, blank=True)  # why the body cannot be had or read, for people
     # When its last placement vanished; it goes only after a later complete pass has not found it again (jmap S5).
@@ -80,6 +82,9 @@ class Email(models.Model):
                 fields=["account"],
                 condition=models.Q(is_indexed=False, blob__isnull=False),
                 name="store_email_unindexed",
+            ),
+            models.Index(
+                fields=["account", "-id"], condition=models.Q(has_document=False), name="store_email_undocumented"
             ),
             models.Index(
                 fields=["account"], condition=models.Q(orphaned_at__isnull=False), name="store_email_orphaned"
@@ -146,7 +151,7 @@ class Placement(models.Model):
     uidvalidity = models.BigIntegerField(null=True)
     uid = models.BigIntegerField(null=True)
     uidl = models.CharField(max_length=255, blank=True)
-    modseq = models.BigIntegerField(null=True)  # the server's, RFC 7162
+    modseq = models.BigIntegerField(null=True)  # IMAP: RFC 7162. POP3: what the message is recognised by (sync.pop3_plan)
     keywords = models.TextField(blank=True)  # sorted, separated by a space
     is_deleted = models.BooleanField(default=False)  # \Deleted: kept here, but no membership is shown for it
     gone_at = models.DateTimeField(null=True)  # POP3: no longer on the server; the row stays to know the UIDL (Y85)

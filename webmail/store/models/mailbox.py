@@ -70,7 +70,7 @@ class Mailbox(models.Model):
     can_create_keywords = models.BooleanField(default=True)  # PERMANENTFLAGS has \*
     # The first sync lists newest first: all UIDs from here up are stored. null: not begun; 1: complete (sync Y31).
     backfill_uid = models.BigIntegerField(null=True)
-    missing_since = models.DateTimeField(null=True)  # not in the last complete LIST (sync Y26)
+    missing_since = models.DateTimeField(null=True)  # not in the last complete LIST (sync Y26), or filtered (Y21)
     synced_at = models.DateTimeField(null=True)
     reconciled_at = models.DateTimeField(null=True)  # when all UIDs and keywords were last compared (sync Y44)
     repairs = models.PositiveIntegerField(default=0)  # what such comparisons had to put right

@@ -1,7 +1,7 @@
 """From terms to Emails. Each operator is one entry in a table; the same hits on SQLite and PostgreSQL.
 
 Text is matched as folded substrings (jmap S17). Terms of three characters and more use the trigram index; shorter ones read
-the document rows.
+the document rows. Emails of a first listing whose document is not written yet are read themselves, so that they are found too.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from accounts.models import User
+from accounts.models import MailAccount, User
 from webmail.mime.search_text import fold
 from webmail.store.ingest import message_id_hash
 from webmail.store.models import Email, EmailMailbox, Mailbox, Role
+from webmail.store.search import index
 from webmail.store.search.parse import QueryFault, Term
 
 TRIGRAM = 3
@@ -51,9 +52,30 @@ def _scope(user: User, within: list[Mailbox] | None) -> QuerySet[EmailMailbox]:
     return rows.exclude(mailbox__role__in=(Role.TRASH, Role.JUNK))
 
 
-def _matching(columns: tuple[str, ...], value: str) -> Q:
-    """Emails whose document holds the folded value in one of the columns."""
+def _matching(columns: tuple[str, ...], value: str, user: User) -> Q:
+    """Emails whose document holds the folded value in one of the columns, or would if it were written."""
     folded = fold(value).strip()
+    condition = _documented(columns, folded)
+    without = _without_document(columns, folded, user)
+    if without:
+        # Ids are our own numbers. They are no parameters because there may be more of them than a statement can have.
+        ids = ", ".join(map(str, without))
+        condition |= Q(pk__in=RawSQL(f"SELECT id FROM store_email WHERE id IN ({ids})", []))  # noqa: S608, S611
+    return condition
+
+
+def _without_document(columns: tuple[str, ...], folded: str, user: User) -> list[int]:
+    waiting = Email.objects.filter(account__in=MailAccount.objects.filter(user=user), has_document=False)
+    found = []
+    for row in waiting.values_list("id", "subject", "addresses").iterator():
+        email_id, people, subject, _ = index.make_document(*row)
+        texts = {"people": people, "subject": subject, "body": ""}
+        if any(folded in texts[column] for column in columns):
+            found.append(email_id)
+    return found
+
+
+def _documented(columns: tuple[str, ...], folded: str) -> Q:
     if connection.vendor == "sqlite" and len(folded) >= TRIGRAM:
         # A quoted FTS5 string is one phrase of trigrams, that is, a substring; quotes inside are doubled.
         quoted = folded.replace('"', '""')
@@ -65,16 +87,16 @@ def _matching(columns: tuple[str, ...], value: str) -> Q:
     return condition
 
 
-def _text(term: Term, _user: User, _zone: tzinfo) -> Q:
-    return _matching(("people", "subject", "body"), term.value)
+def _text(term: Term, user: User, _zone: tzinfo) -> Q:
+    return _matching(("people", "subject", "body"), term.value, user)
 
 
-def _subject(term: Term, _user: User, _zone: tzinfo) -> Q:
-    return _matching(("subject",), term.value)
+def _subject(term: Term, user: User, _zone: tzinfo) -> Q:
+    return _matching(("subject",), term.value, user)
 
 
-def _body(term: Term, _user: User, _zone: tzinfo) -> Q:
-    return _matching(("body",), term.value)
+def _body(term: Term, user: User, _zone: tzinfo) -> Q:
+    return _matching(("body",), term.value, user)
 
 
 def _people_of(field: str) -> Filter:
@@ -85,9 +107,9 @@ def _people_of(field: str) -> Filter:
         folded = fold(value).strip()
         ids = [
             pk
-            for pk, addresses in Email.objects.filter(_matching(("people",), value), account__user=user).values_list(
-                "pk", "addresses"
-            )
+            for pk, addresses in Email.objects.filter(
+                _matching(("people",), value, user), account__user=user
+            ).values_list("pk", "addresses")
             if any(folded in fold(f"{name} {address}") for name, address in addresses.get(field, ()))
         ]
         return Q(pk__in=ids)

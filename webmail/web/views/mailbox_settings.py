@@ -19,7 +19,7 @@ from webmail.journal.errors import ActionRefused
 from webmail.outbox import queries as outbox
 from webmail.outbox.models import WAITING
 from webmail.store.errors import BadMailboxName, MailboxNameTaken, MailboxNotEmpty
-from webmail.store.mailboxes import mailbox_with_role, update_mailbox
+from webmail.store.mailboxes import choose_role
 from webmail.store.models import Mailbox, Role
 from webmail.store.queries.accounts import (
     MailboxNode,
@@ -98,22 +98,12 @@ def _change(request: UserRequest, found: Mailbox, form: MailboxForm) -> bool:
     try:
         if found.role != Role.INBOX:
             rename_mailbox(request.user, found, name=form.cleaned_data["name"], parent=form.parent_mailbox)
-            _choose_role(found, form.cleaned_data["role"])
+            choose_role(found, form.cleaned_data["role"])
     except (MailboxNameTaken, BadMailboxName, ActionRefused) as error:
         form.add_error("name", _words(error))
     except IntegrityError:
         form.add_error("role", _("Another mailbox was given this role just now. Look again."))
     return not form.errors
-
-
-def _choose_role(found: Mailbox, role: str) -> None:
-    """Give the role, taking it from the mailbox that has it; discovery leaves both alone from now on (sync Y20)."""
-    if role == found.role:
-        return
-    holder = mailbox_with_role(found.account_id, role) if role else None
-    if holder is not None:
-        update_mailbox(holder, role=Role.NONE, is_role_chosen=True)
-    update_mailbox(found, role=role, is_role_chosen=True)
 
 
 @require_http_methods(["GET", "POST"])

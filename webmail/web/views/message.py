@@ -18,8 +18,8 @@ from accounts.models import User
 from webmail.mime.filenames import content_disposition
 from webmail.mime.part import Part
 from webmail.mime.safe_html.document import document_headers
-from webmail.store.blobs import read_blob
-from webmail.store.emails import keywords_of
+from webmail.store.contents import NotHere, is_readable, read_raw
+from webmail.store.emails import keywords_of, want_body
 from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Email
 from webmail.store.queries.emails import get_email_for
@@ -132,12 +132,17 @@ def body(request: HttpRequest, user: User, email: Email) -> HttpResponse:
 @for_reader
 def part(request: HttpRequest, user: User, email: Email, part_id: str) -> HttpResponse:
     """The bytes of one part: to save, or, for pictures and plain text, to look at."""
+    if not is_readable(email):
+        return _waiting(request, email)
     try:
-        found = parse_email(email).part(part_id)
+        message = parse_email(email)
     except ContentUnreadable as error:
         return _plain(str(error), status=404)
+    found = message.part(part_id)
     if found is None:
         raise Http404("no such part")
+    if part_id in message.left_out:
+        return _waiting(request, email)
     raw = found.decoded()
     shows = "show" in request.GET and may_show(found, raw)
     response = HttpResponse(raw, content_type=_type_of(found, raw, shows=shows))
@@ -150,7 +155,10 @@ def part(request: HttpRequest, user: User, email: Email, part_id: str) -> HttpRe
 @require_safe
 def source(request: UserRequest, email_id: str) -> HttpResponse:
     """The message as it came, as text."""
-    raw = _raw(get_email_for(request.user, email_id))
+    email = get_email_for(request.user, email_id)
+    if email.blob_id is None:
+        return _waiting(request, email)
+    raw = _raw(email)
     text = raw[:MAX_SOURCE_BYTES].decode("utf-8", "replace")
     if len(raw) > MAX_SOURCE_BYTES:
         text += "\n\n" + _("[The rest is in the downloaded message.]")
@@ -162,9 +170,29 @@ def source(request: UserRequest, email_id: str) -> HttpResponse:
 def download(request: UserRequest, email_id: str) -> HttpResponse:
     """The message as a file."""
     email = get_email_for(request.user, email_id)
+    if email.blob_id is None:
+        return _waiting(request, email)
     response = HttpResponse(_raw(email), content_type="message/rfc822")
     response.headers["Content-Disposition"] = content_disposition("attachment", f"{email.subject or 'message'}.eml")
     return _inert(response)
+
+
+def _waiting(request: HttpRequest, email: Email) -> HttpResponse:
+    """Bytes that are still on the server: they are asked for, and the browser asks again until they are here (sync Y93)."""
+    if email.body_error:
+        return _plain(email.body_error, status=404)
+    want_body(email.pk)
+    waits = request.GET.get("waits", "0")
+    count = int(waits) + 1 if waits.isdecimal() and len(waits) < 4 else 1
+    host = email.account.incoming_host
+    if count >= MAX_POLLS:
+        return _plain(_("%(host)s has not sent this yet. Try again later.") % {"host": host}, status=503)
+    response = _plain(_("Fetching it from %(host)s. This page goes on by itself.") % {"host": host})
+    query = request.GET.copy()
+    query["waits"] = str(count)
+    response.headers["Refresh"] = f"1; url={request.path}?{query.urlencode()}"
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def may_show(found: Part, raw: bytes) -> bool:
@@ -195,10 +223,10 @@ def _charset(
 
 
 def _raw(email: Email) -> bytes:
-    if email.blob is None:
-        raise Http404("this message has not been fetched yet")
     try:
-        return read_blob(email.blob)
+        return read_raw(email)
+    except NotHere as error:
+        raise Http404("this message has not been fetched yet") from error
     except (BlobMissing, BlobDamaged) as error:
         raise Http404("the stored copy of this message is damaged") from error
 

@@ -1,0 +1,69 @@
+"""When to look at accounts whose servers do not tell (sync Y79). Kept in memory: no row is written to wait."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Container
+
+import redis
+import structlog
+
+from webmail import dispatch
+
+log = structlog.get_logger(__name__)
+
+OPEN_S = 60.0  # no IDLE, and a page is open
+CLOSED_S = 300.0  # no IDLE
+OTHERS_S = 300.0  # IDLE tells of the inbox only: the other mailboxes, while a page is open; else the full pass does it
+ASK_S = 10.0  # how often Redis is asked whether pages are open
+
+
+def has_open_pages() -> bool:
+    """Whether any page listens for live updates now; False while Redis is away."""
+    try:
+        counted = dispatch.connect_redis().pubsub_numsub(dispatch.CHANGES_CHANNEL)
+    except (redis.RedisError, OSError) as error:
+        log.debug("watch.no_redis", error=type(error).__name__)
+        return False
+    return any(count for _, count in counted)
+
+
+class Polls:
+    """Remembers when each account was woken last. Ask often; it answers True once per interval."""
+
+    def __init__(
+        self, *, has_pages: Callable[[], bool] = has_open_pages, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._has_pages = has_pages
+        self._clock = clock
+        self._asked_at = float("-inf")
+        self._is_open = False
+        self._last: dict[int, float] = {}
+
+    def is_due(self, account_id: int, *, is_heard: bool, has_notify: bool) -> bool:
+        """Whether to look at the account now. `is_heard`: its server tells of its inbox; `has_notify`: of all mailboxes."""
+        if has_notify:
+            return False
+        now = self._clock()
+        is_open = self._ask(now)
+        if is_heard and not is_open:
+            return False
+        interval = OTHERS_S if is_heard else (OPEN_S if is_open else CLOSED_S)
+        # The first time somewhere within the interval, so that not all come at once (Y80).
+        last = self._last.setdefault(account_id, now - random.uniform(0, interval))  # noqa: S311 - no secret
+        if now - last < interval:
+            return False
+        self._last[account_id] = now
+        return True
+
+    def keep(self, accounts: Container[int]) -> None:
+        """Forget all others."""
+        for account_id in [one for one in self._last if one not in accounts]:
+            del self._last[account_id]
+
+    def _ask(self, now: float) -> bool:
+        if now - self._asked_at >= ASK_S:
+            self._asked_at = now
+            self._is_open = self._has_pages()
+        return self._is_open
