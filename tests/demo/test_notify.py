@@ -105,15 +105,15 @@ def test_status_at_the_beginning_and_none_at_the_end(server: FakeImapServer, cli
 
 
 def test_too_many_changes_at_once_end_it() -> None:
-    with FakeImapServer(also={"NOTIFY"}, config=ImapConfig(notify_limit=2)) as server:
-        with RawImap(server.port).login(server.user, server.password) as client:
-            client.command(EVERYTHING)
-            with server.store.batch(server.user):
-                for name in ("Archive", "Sent", "Drafts"):
-                    server.store.append(server.user, name, make_mail(1))
-            assert client.command("NOOP")[0].startswith(b"* OK [NOTIFICATIONOVERFLOW]")
-            server.store.append(server.user, "Archive", make_mail(2))
-            assert len(client.command("NOOP")) == 1
+    server = FakeImapServer(also={"NOTIFY"}, config=ImapConfig(notify_limit=2))
+    with server, RawImap(server.port).login(server.user, server.password) as client:
+        client.command(EVERYTHING)
+        with server.store.batch(server.user):
+            for name in ("Archive", "Sent", "Drafts"):
+                server.store.append(server.user, name, make_mail(1))
+        assert client.command("NOOP")[0].startswith(b"* OK [NOTIFICATIONOVERFLOW]")
+        server.store.append(server.user, "Archive", make_mail(2))
+        assert len(client.command("NOOP")) == 1
 
 
 @pytest.mark.parametrize(

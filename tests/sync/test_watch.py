@@ -1,8 +1,6 @@
 """Listening: what happens at a server wakes a worker soon, and one account in trouble is nobody else's."""
 
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,38 +10,11 @@ from tests import factories
 from tests.demo.conftest import make_mail
 from tests.fakes.imap import FakeImapServer
 from tests.servers.ports import free_port
-from webmail.store.models import HostGate, Mailbox
+from tests.sync.listening import PASSWORD, Listening, deliver, make_inbox
+from webmail.store.models import HostGate
 from webmail.sync import watch
-from webmail.sync.watch import Watch
-from webmail.sync.watch_polling import Polls
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-PASSWORD = "alice-password"
-
-
-class Listening:
-    """A watch whose wake-ups are kept, pumped by the test."""
-
-    def __init__(self, **options: Any) -> None:
-        self.woken: list[tuple[str, int]] = []
-        self.watch = Watch(
-            wake=lambda task, row_id: self.woken.append((task, row_id)), polls=Polls(has_pages=lambda: False), **options
-        )
-
-    def until(self, is_true: Callable[[], object], *, timeout_s: float = 10.0) -> None:
-        """Pump until it is true. Raises `TimeoutError`."""
-        until = time.monotonic() + timeout_s
-        while not is_true():
-            if time.monotonic() > until:
-                raise TimeoutError(f"woken so far: {self.woken}")
-            self.watch.pump(timeout_s=0.05)
-
-    def until_listening(self, count: int = 1) -> None:
-        """Until so many accounts are listened to and the wake-ups of the beginning are over."""
-        self.until(lambda: self.watch.figures()["listening"] == count)
-        self.until(lambda: not self.watch.pump(timeout_s=0.3))
-        self.woken.clear()
 
 
 @pytest.fixture
@@ -57,16 +28,6 @@ def listening() -> Iterator[Listening]:
 def imap() -> Iterator[FakeImapServer]:
     with FakeImapServer() as server:
         yield server
-
-
-def make_inbox(port: int, *, user: str = "alice@pillarbox.test", password: str = PASSWORD) -> Mailbox:
-    owner = factories.make_user(f"owner{port}")
-    account = factories.make_account(owner, incoming_port=port, incoming_username=user, password=password)
-    return factories.make_mailbox(account, "INBOX", role="inbox")
-
-
-def deliver(server: FakeImapServer, number: int = 1) -> None:
-    server.store.append(server.user, "INBOX", make_mail(number))
 
 
 @pytest.mark.req("Y75")

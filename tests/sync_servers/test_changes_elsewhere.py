@@ -148,7 +148,8 @@ def test_mailbox_with_a_child_renamed_elsewhere_keeps_its_row_and_mail(stage):
     stage.other.rename("Harbour", "Port")
     if stage.other.remote("Harbour/Walls") in stage.other.mailboxes():
         stage.other.rename("Harbour/Walls", "Port/Walls")
-    stage.sync()
+    # Where it cannot be proved, two of seven mailboxes are missing: that is doubted, then hidden, then believed.
+    stage.sync(4)
 
     # Courier gives a renamed mailbox a new UIDVALIDITY: nothing proves that it is the same, only its mail is known again.
     if stage.row != "courier":

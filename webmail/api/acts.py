@@ -66,15 +66,17 @@ def _change_mailboxes(request: ApiRequest, account: MailAccount, email: Email, c
     added, removed = _difference(request, account, inside, change)
     if not inside - {mailbox.pk for mailbox in removed} and not added:
         raise invalid("/mailbox_ids", "A message is in one mailbox at least. DELETE puts it into Trash.")
-    user, actions = request.auth.user, []
+    user = request.auth.user
+    actions: list[Action] = []
     pairs = min(len(added), len(removed))
     # Copies first: they need a place to copy from.
-    actions += [move.copy_emails(user, [email], target=target) for target in added[pairs:]]
+    for target in added[pairs:]:
+        actions += move.copy_emails(user, [email], target=target)
     for source, target in zip(removed, added, strict=False):
-        actions.append(move.move_emails(user, [email], target=target, source=source))
+        actions += move.move_emails(user, [email], target=target, source=source)
     for source in removed[pairs:]:
         actions += move.destroy_emails(user, [email], source=source)
-    return [action for action in actions if action is not None]
+    return actions
 
 
 def _difference(
@@ -124,9 +126,7 @@ def act_on_many(request: ApiRequest, account: MailAccount, batch: BatchIn, found
         return destroy(request, targets)
     target = wanted_mailbox(request, account, batch.mailbox_id or "", "/mailbox_id")
     if batch.action == "copy":
-        done = move.copy_emails(user, targets, target=target)
-    else:
-        named = batch.source_mailbox_id
-        source = wanted_mailbox(request, account, named, "/source_mailbox_id") if named else None
-        done = move.move_emails(user, targets, target=target, source=source)
-    return [done] if done is not None else []
+        return move.copy_emails(user, targets, target=target)
+    named = batch.source_mailbox_id
+    source = wanted_mailbox(request, account, named, "/source_mailbox_id") if named else None
+    return move.move_emails(user, targets, target=target, source=source)

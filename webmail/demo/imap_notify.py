@@ -199,5 +199,3 @@ def _list_line(session: Session, attribute: str, name: str, *, old_name: str = "
 def wants_selected(session: Session) -> bool:
     """Whether changes of the selected mailbox are told unasked: always without NOTIFY, else as it says."""
     return session.notify is None or session.notify.tells_selected
-
-

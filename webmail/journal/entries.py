@@ -81,9 +81,14 @@ def save_progress(action: Action, progress: Mapping[str, Any]) -> None:
     Action.objects.filter(pk=action.pk).update(progress=action.progress)
 
 
-def open_rows(actions: Sequence[Action], *, limit: int) -> list[ActionEmail]:
-    """The next Emails the server was not told of yet, those of one source together; empty when all came to an end."""
+def open_rows(actions: Sequence[Action], *, limit: int, but_begun: bool = False) -> list[ActionEmail]:
+    """The next Emails the server was not told of yet, those of one source together; empty when all came to an end.
+
+    `but_begun`: without those that may have been sent to another account already.
+    """
     rows = ActionEmail.objects.filter(action__in=[action.pk for action in actions], is_done=False)
+    if but_begun:
+        rows = rows.filter(progress={}, arrived=None)
     return list(rows.order_by("source_id", "id")[:limit])
 
 
@@ -119,9 +124,14 @@ def mark_stopped(action: Action) -> None:
     action.status = Action.Status.STOPPED
 
 
-def mark_waiting(action: Action, *, error: str) -> None:
-    """A temporary refusal: tried again at `next_try_at`, and everything behind it waits, to keep the order."""
-    Action.objects.filter(pk=action.pk, status__in=Action.OPEN).update(status=Action.Status.PENDING, error=error[:600])
+def mark_waiting(action: Action, *, error: str, least_s: float = 0.0) -> None:
+    """A temporary refusal: tried again at `next_try_at`, not within `least_s` seconds, and what is behind it waits, to keep the
+    order."""
+    still_open = Action.objects.filter(pk=action.pk, status__in=Action.OPEN)
+    still_open.update(status=Action.Status.PENDING, error=error[:600])
+    if least_s:
+        earliest = timezone.now() + timedelta(seconds=least_s)
+        still_open.filter(next_try_at__lt=earliest).update(next_try_at=earliest)
     action.status = Action.Status.PENDING
 
 

@@ -12,4 +12,4 @@ class BadKeyword(ActionRefused):
 
 
 class NoSuchTarget(ActionRefused):
-    """The mailbox to move to is not in the same account, or cannot hold mail."""
+    """The mailbox to move to belongs to another person, or takes no mail."""

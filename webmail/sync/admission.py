@@ -18,6 +18,8 @@ from webmail.sync.errors import TooManyConnections
 CHECK_AFTER_S = 30.0  # a session idle for longer is asked for a sign of life before it is used
 KEEP_S = 300.0  # then it is closed
 ADMISSION_S = 30.0  # how long to wait for a connection to become free
+# Threads that may wait for the connections of one host, and in all: the others have work elsewhere, and come back later.
+WAITING_OF_HOST, WAITING = 2, 4
 WORKING = 2  # connections of an account, and one more while it is being filled (Y81)
 BURST = 8  # new connections to a host at once; then they come at its pace (Y80)
 
@@ -75,7 +77,8 @@ class Pool:
         self._backfilling: Counter[tuple[int, str]] = Counter()
 
     def admit(self, ticket: Ticket, *, wait_s: float | None = None) -> None:
-        """Wait until the ticket is good; it may get a kept session. Raises `TooManyConnections` after `wait_s`."""
+        """Wait until the ticket is good; it may get a kept session. Raises `TooManyConnections` after `wait_s`, or at once
+        when enough others wait already."""
         deadline = time.monotonic() + (ADMISSION_S if wait_s is None else wait_s)
         with self._changed:
             self._waiting.append(ticket)
@@ -135,6 +138,8 @@ class Pool:
                 self._backfilling[ticket.account_key] += ticket.for_backfill
                 return None
             closing = self._drop(self._evictable(ticket))
+            if not closing and self._is_crowded(ticket):
+                raise TooManyConnections(f"others wait for a connection to {ticket.host} already")
             left = deadline - time.monotonic()
             if not closing and (left <= 0 or not self._changed.wait(timeout=left)) and time.monotonic() >= deadline:
                 raise TooManyConnections(f"no connection to {ticket.host} became free")
@@ -153,6 +158,12 @@ class Pool:
             and self._of_account[ticket.account_key] < self._account_limit(ticket)
             and self._of_host[ticket.host_key] < ticket.max_host
         )
+
+    def _is_crowded(self, ticket: Ticket) -> bool:
+        """Whether so many wait since before that one thread more would be missing elsewhere (Y84)."""
+        ahead = [other for other in self._waiting if other is not ticket and other.asked_at <= ticket.asked_at]
+        of_host = sum(other.host_key == ticket.host_key for other in ahead)
+        return of_host >= WAITING_OF_HOST or len(ahead) >= WAITING
 
     def _is_next(self, ticket: Ticket) -> bool:
         """Of all that wait for this host and have room, the account with the fewest connections, then who came first."""

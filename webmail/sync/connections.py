@@ -27,7 +27,7 @@ from webmail.protocols.pop3 import session as pop3
 from webmail.protocols.smtp import session as smtp
 from webmail.protocols.transport import Endpoint, Security
 from webmail.store import gates
-from webmail.sync import admission, budget, refusals
+from webmail.sync import admission, alerts, budget, refusals
 from webmail.sync.admission import Pacer, Pool, Service, Ticket
 from webmail.sync.errors import plain_reason
 from webmail.sync.providers import profile
@@ -78,10 +78,12 @@ def account_session(account: MailAccount, *, for_backfill: bool = False) -> Iter
             yield session
         is_sound = True
     finally:
+        said = session.take_alerts()  # before somebody else may have the session
         if not is_sound:
             session.close()
         _pool.leave(ticket, session if is_sound and not session.is_closed else None)
         budget.count_session(account.pk, session)
+        alerts.tell(account.pk, said)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ alone. It must not look at messages, but for the sample that proves a rename.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -114,7 +114,11 @@ def _listed_all(session: ImapSession, infos: Sequence[MailboxInfo], rows: Sequen
     unknown = [raw_name for raw_name, letters in rights.items() if not letters]
     if unknown:
         rights |= session.my_rights(unknown)
-    return [_listed(info, rights.get(info.raw_name, "")) for info in infos]
+    listed = [_listed(info, rights.get(info.raw_name, "")) for info in infos]
+    # Cyrus 3.6 sends freed memory for ids in LIST-STATUS, at times another mailbox's id: one that is none discredits all.
+    if any(info.status is not None and not info.status.mailbox_id for info in infos):
+        return [replace(item, remote_id="") for item in listed]
+    return listed
 
 
 def _listed(info: MailboxInfo, rights: str) -> Listed:

@@ -38,11 +38,25 @@ from webmail.store import changes, leases
 from webmail.store.errors import LeaseLost, StorageFull
 from webmail.store.mailboxes import ROLE_ORDER
 from webmail.store.models import Email, Mailbox
-from webmail.sync import bodies, budget, discover, imap, parking, placements, plan, pop3, refusals, replay, switching
+from webmail.sync import (
+    alerts,
+    bodies,
+    budget,
+    discover,
+    imap,
+    parking,
+    placements,
+    plan,
+    pop3,
+    refusals,
+    replay,
+    switching,
+)
 from webmail.sync.connections import account_session
 from webmail.sync.discover import Found
 from webmail.sync.errors import SyncError, TooManyConnections, plain_reason
 from webmail.sync.refusals import Act
+from webmail.sync.turns import Turn, turn_of
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +71,7 @@ CONFIRM_AFTER = timedelta(seconds=30)  # before much that is missing is looked f
 FEW = 20  # missing messages that are looked for again at once: nobody should see them longer than needed
 FIRST_RETRY_S = 30.0
 LONGEST_RETRY_S = 3600.0
+BRIEF_S = 3.0  # of long work without a turn for it: new mail comes first there
 MAX_LOST_CONNECTIONS = 3  # mailboxes of one pass at which the connection broke, before the account counts as failing
 
 _LEAST_WAIT_S = {Act.SLOW_DOWN: 300.0, Act.STOP: LONGEST_RETRY_S}
@@ -71,6 +86,7 @@ class _Outcome:
     has_more: bool = False
     wants_confirmation: bool = False
     troubles: list[str] = field(default_factory=list)  # about single mailboxes, for people
+    waits_turn: bool = False  # long work is left, and other accounts are at theirs: woken when it is our turn
     wait: timedelta = EVERY
     has_seen_all: bool = True  # no mailbox was left out, so what is an orphan now is nowhere
 
@@ -101,11 +117,13 @@ def sync_mailbox(mailbox_id: int) -> None:
         sync_account(account.pk)
         return
 
-    def visit(account: MailAccount, lease: leases.HeldLease) -> _Outcome:
+    def visit(account: MailAccount, lease: leases.HeldLease, turn: Turn) -> _Outcome:
         outcome = _Outcome(is_complete=False)
-        _visit_mailboxes(account, [Found(mailbox, None)], lease, outcome, time.monotonic() + MAILBOX_SLICE_S)
+        work = _Pass(account, lease, turn, outcome, time.monotonic() + MAILBOX_SLICE_S)
+        _visit_mailboxes(work, [Found(mailbox, None)])
         if not outcome.has_more:
-            outcome.has_more = not _fetch_bodies(account, lease, outcome, time.monotonic() + MAILBOX_SLICE_S)
+            work.deadline = time.monotonic() + MAILBOX_SLICE_S
+            _fetch_bodies(work)
         return outcome
 
     _run(account, visit, is_pass=False)
@@ -118,7 +136,18 @@ def _runnable(account_id: int) -> MailAccount | None:
 
 # Around a pass --------------------------------------------------------------------------------------------------------
 
-_Work = Callable[[MailAccount, leases.HeldLease], _Outcome]
+_Work = Callable[[MailAccount, leases.HeldLease, Turn], _Outcome]
+
+
+@dataclass
+class _Pass:
+    """What the parts of a pass share. `deadline` is of `time.monotonic`."""
+
+    account: MailAccount
+    lease: leases.HeldLease
+    turn: Turn
+    outcome: _Outcome
+    deadline: float
 
 
 def _run(account: MailAccount, work: _Work, *, is_pass: bool = True) -> None:
@@ -133,13 +162,15 @@ def _run(account: MailAccount, work: _Work, *, is_pass: bool = True) -> None:
                 # Another worker is at it and may have passed the place already: due again when it is done.
                 MailAccount.objects.filter(pk=account.pk).update(next_sync_at=timezone.now())
                 return
-            outcome = work(account, lease)
+            with turn_of(account.pk, dispatch.wake) as turn:
+                outcome = work(account, lease, turn)
     except LeaseLost:
         log.warning("sync.lease_lost", account=account.pk)
     except TooManyConnections as error:
         # Our own limit, not the server's fault.
         log.info("sync.too_busy", account=account.pk, reason=str(error))
-        MailAccount.objects.filter(pk=account.pk).update(next_sync_at=timezone.now() + SOON)
+        later = timedelta(seconds=random.uniform(20, 60))  # noqa: S311 - no secret; not all at once again
+        MailAccount.objects.filter(pk=account.pk).update(next_sync_at=timezone.now() + later)
     except (ProtocolError, CredentialError, SyncError, StorageFull) as error:
         _fail(account, error)
     else:
@@ -156,6 +187,8 @@ def _settle(account: MailAccount, outcome: _Outcome, *, asked_for: datetime, is_
     if outcome.has_more:
         MailAccount.objects.filter(pk=account.pk).update(next_sync_at=now + SOON)
         dispatch.wake("sync.account", account.pk)
+    elif outcome.waits_turn:
+        MailAccount.objects.filter(pk=account.pk).update(next_sync_at=now + SOON)  # should the wake-up get lost
     elif outcome.wants_confirmation:
         MailAccount.objects.filter(pk=account.pk).update(next_sync_at=now + CONFIRM_AFTER)
     elif not is_pass:
@@ -176,6 +209,8 @@ def _pass_on_wish(account: MailAccount) -> None:
 def _set_state(account: MailAccount, state: str, reason: str = "") -> None:
     """A pause or a new password that came meanwhile stands."""
     current = MailAccount.objects.filter(pk=account.pk).exclude(state=AccountState.PAUSED).first()
+    if current is not None and state == AccountState.OK:
+        reason = alerts.join(alerts.standing(current), reason)
     if current is not None and (current.state, current.state_reason) != (state, reason[:600]):
         services.set_state(current, state, reason=reason)
 
@@ -200,9 +235,11 @@ def _fail(account: MailAccount, error: Exception) -> None:
 # POP3 -----------------------------------------------------------------------------------------------------------------
 
 
-def _pop3_pass(account: MailAccount, lease: leases.HeldLease) -> _Outcome:
+def _pop3_pass(account: MailAccount, lease: leases.HeldLease, turn: Turn) -> _Outcome:
+    # Without a turn it goes on by itself, a little each time: a login more only to wait would be a waste.
+    slice_s = MAILBOX_SLICE_S if turn.take(waits=False) else BRIEF_S
     try:
-        result = pop3.sync_inbox(account, lease, deadline=time.monotonic() + MAILBOX_SLICE_S)
+        result = pop3.sync_inbox(account, lease, deadline=time.monotonic() + slice_s)
     except TemporarilyRefused as error:
         if error.code != "LOGIN-DELAY":
             raise
@@ -218,17 +255,17 @@ def _pop3_pass(account: MailAccount, lease: leases.HeldLease) -> _Outcome:
 # IMAP -----------------------------------------------------------------------------------------------------------------
 
 
-def _imap_pass(account: MailAccount, lease: leases.HeldLease) -> _Outcome:
+def _imap_pass(account: MailAccount, lease: leases.HeldLease, turn: Turn) -> _Outcome:
     began_at = timezone.now()
-    deadline = time.monotonic() + PASS_S
     outcome = _Outcome()
+    work = _Pass(account, lease, turn, outcome, time.monotonic() + PASS_S)
     discovery = _discover(account, lease, outcome)
     outcome.is_complete = discovery.is_complete
     outcome.wants_confirmation = discovery.wants_confirmation
-    _visit_mailboxes(account, _in_order(discovery.found), lease, outcome, deadline)
+    _visit_mailboxes(work, _in_order(discovery.found))
     switching.settle(account.pk, lease)
     if not outcome.has_more:
-        outcome.has_more = not _fetch_bodies(account, lease, outcome, deadline)
+        _fetch_bodies(work)
     if outcome.is_complete and outcome.has_seen_all:
         _destroy_orphans(account.pk, lease, before=began_at)
     return outcome
@@ -258,9 +295,8 @@ def _in_order(found: Sequence[Found]) -> list[Found]:
     )
 
 
-def _visit_mailboxes(
-    account: MailAccount, found: Sequence[Found], lease: leases.HeldLease, outcome: _Outcome, deadline: float
-) -> None:
+def _visit_mailboxes(work: _Pass, found: Sequence[Found]) -> None:
+    outcome = work.outcome
     lost = 0
     for item in found:
         if item.status is not None and plan.is_unchanged(imap.cursor_of(item.mailbox), item.status):
@@ -268,12 +304,12 @@ def _visit_mailboxes(
         if parking.is_parked(item.mailbox):
             outcome.leave_out(item.mailbox)
             continue
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= work.deadline:
             outcome.has_more, outcome.is_complete = True, False
             return
-        lease.extend(LEASE_S)
+        work.lease.extend(LEASE_S)
         try:
-            _visit(account, item.mailbox, lease, outcome, deadline)
+            _visit(work, item.mailbox)
         except (LeaseLost, StorageFull, AuthenticationRefused, CredentialError, TooManyConnections):
             raise
         except ConnectionFailed as error:
@@ -288,7 +324,7 @@ def _visit_mailboxes(
             _note_refusal(item.mailbox, error)
         except Exception as error:
             # A fault of ours with one mailbox must not stop the others; it is in the log with its trace.
-            log.exception("sync.mailbox_failed", account=account.pk, mailbox=item.mailbox.pk)
+            log.exception("sync.mailbox_failed", account=work.account.pk, mailbox=item.mailbox.pk)
             outcome.trouble(item.mailbox.name, error)
             parking.note_failure(item.mailbox.pk, plain_reason(error))
 
@@ -300,27 +336,33 @@ def _note_refusal(mailbox: Mailbox, error: Exception) -> None:
     parking.note_failure(mailbox.pk, plain_reason(error))
 
 
-def _visit(account: MailAccount, mailbox: Mailbox, lease: leases.HeldLease, outcome: _Outcome, deadline: float) -> None:
-    until = min(deadline, time.monotonic() + MAILBOX_SLICE_S)
-    is_paused = account.is_backfill_paused
-    with account_session(account, for_backfill=not mailbox.is_backfilled and not is_paused) as session:
-        result = imap.sync_mailbox(session, mailbox, lease, deadline=until, may_backfill=not is_paused)
+def _visit(work: _Pass, mailbox: Mailbox) -> None:
+    outcome = work.outcome
+    until = min(work.deadline, time.monotonic() + MAILBOX_SLICE_S)
+    wants_backfill = not mailbox.is_backfilled and not work.account.is_backfill_paused
+    may_backfill = wants_backfill and work.turn.take()
+    outcome.waits_turn |= wants_backfill and not may_backfill
+    with account_session(work.account, for_backfill=may_backfill) as session:
+        result = imap.sync_mailbox(session, mailbox, work.lease, deadline=until, may_backfill=may_backfill)
     outcome.is_complete &= result.is_complete
     outcome.has_more |= result.has_more or (result.is_held and result.held_count <= FEW)
     outcome.wants_confirmation |= result.is_held
 
 
-def _fetch_bodies(account: MailAccount, lease: leases.HeldLease, outcome: _Outcome, deadline: float) -> bool:
+def _fetch_bodies(work: _Pass) -> None:
+    account, outcome = work.account, work.outcome
     if account.is_backfill_paused or not bodies.has_missing(account):
-        return True
-    lease.extend(LEASE_S)
-    is_done = True
+        return
+    work.lease.extend(LEASE_S)
     if not budget.is_spent(account):
+        has_turn = work.turn.take()
+        until = work.deadline if has_turn else min(work.deadline, time.monotonic() + BRIEF_S)
         with account_session(account, for_backfill=True) as session:
-            is_done = bodies.fetch_missing(session, account, lease, deadline=deadline)
+            is_done = bodies.fetch_missing(session, account, work.lease, deadline=until)
+        outcome.has_more |= has_turn and not is_done
+        outcome.waits_turn |= not has_turn and not is_done
     if budget.is_spent(account):
         outcome.troubles.append(budget.explain(account))  # no failure: tomorrow it goes on (R84)
-    return is_done
 
 
 def _destroy_orphans(account_id: int, lease: leases.HeldLease, *, before: datetime) -> None:

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from webmail import dispatch
 from webmail.journal import entries
-from webmail.journal.actions.move import placed_in
+from webmail.journal.actions.move import drop_homeless, placed_in
 from webmail.journal.models import Action, ActionEmail
 from webmail.protocols.errors import PermanentlyRefused
 from webmail.protocols.imap.changing import StoreResult
@@ -31,6 +31,7 @@ from webmail.protocols.imap.types import CopyResult
 from webmail.store import changes, emails
 from webmail.store.models import Email, Mailbox, Placement
 from webmail.store.sql import chunks, execute_many
+from webmail.sync import points
 from webmail.sync.imap import raw_name_of
 from webmail.sync.replay_places import (
     GIVE_UP_LOCATING,
@@ -352,27 +353,41 @@ def replay_destroy(session: ImapSession, action: Action) -> None:
     """\\Deleted and UID EXPUNGE in every source; then the rows go. Raises `NotLocated`."""
     for rows in batches([action], size=PLACE_BATCH):
         for lying in lying_in_sources(session, rows):
-            by_uid = select(session, action, lying)
-            _remove(session, still_there(session, action, by_uid))
-            with changes.recording(action.account_id):
-                for chunk in chunks(placement.pk for placement in lying.placements):
-                    gone = Placement.objects.filter(pk__in=chunk)
-                    if session.supports("UIDPLUS"):
-                        gone.delete()
-                    else:
-                        gone.update(is_deleted=True)
-                ids = {row.email_id for row in lying.placements}
-                entries.settle([row for row in rows if row.email_id in ids and row.source_id == lying.mailbox.pk])
+            _take_out_of(session, action, lying, rows)
         entries.settle([row for row in rows if not row.is_done])
     finish_destroy(action)
+
+
+def take_out(session: ImapSession, action: Action, rows: Sequence[ActionEmail], target: Mailbox) -> None:
+    """Remove Emails that have arrived in another account: from their sources, or from where another client has put them since
+    (Y74). Settles the rows. Raises `NotLocated`."""
+    found = lying_in_sources(session, rows)
+    placed = {row.email_id for lying in found for row in lying.placements}
+    found += lying_elsewhere([row for row in rows if row.email_id not in placed], target)
+    for lying in found:
+        _take_out_of(session, action, lying, rows)
+    entries.settle([row for row in rows if not row.is_done])
+
+
+def _take_out_of(session: ImapSession, action: Action, lying: Lying, rows: Sequence[ActionEmail]) -> None:
+    by_uid = select(session, action, lying)
+    _remove(session, still_there(session, action, by_uid))
+    points.reached("replay.removed")
+    with changes.recording(action.account_id) as record:
+        for chunk in chunks(placement.pk for placement in lying.placements):
+            gone = Placement.objects.filter(pk__in=chunk)
+            if session.supports("UIDPLUS"):
+                gone.delete()
+            else:
+                gone.update(is_deleted=True)
+        ids = {row.email_id or 0 for row in lying.placements}
+        if lying.mailbox.pk not in {row.source_id for row in rows}:
+            emails.remove_from_mailbox(record, ids, lying.mailbox.pk)
+        entries.settle([row for row in rows if row.email_id in ids and row.source_id == lying.mailbox.pk])
 
 
 def finish_destroy(action: Action) -> None:
     """The Action is done, and the rows of Emails that are in no mailbox any more go."""
     with changes.recording(action.account_id) as record:
         entries.mark_done(action)
-        ids = set(action.emails.values_list("email_id", flat=True))
-        alive = set(emails.memberships(ids)) | entries.held_emails(ids)
-        placed = Placement.objects.filter(email__action_rows__action=action, uid__isnull=False)
-        alive |= set(placed.values_list("email_id", flat=True))
-        emails.destroy_emails(record, ids - alive)
+        drop_homeless(record, action)

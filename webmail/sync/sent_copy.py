@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from accounts.credentials import CredentialError
 from webmail import dispatch
-from webmail.journal.actions.keywords import set_keywords
+from webmail.journal.actions.keywords import set_where_allowed
 from webmail.mime.body import decompose
 from webmail.mime.parse import parse_message
 from webmail.mime.preview import make_preview
@@ -92,7 +92,7 @@ def _mark_original(submission: Submission) -> None:
     """The mail this one answers gets its mark. Setting a keyword twice changes nothing."""
     if submission.original is not None:
         keyword = emails.FORWARDED if submission.is_forward else emails.ANSWERED
-        set_keywords(submission.user, [submission.original], add=[keyword])
+        set_where_allowed(submission.user, [submission.original], add=[keyword])
 
 
 # Here ---------------------------------------------------------------------------------------------------------------

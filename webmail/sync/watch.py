@@ -29,7 +29,7 @@ from webmail import dispatch
 from webmail.protocols.errors import PermanentlyRefused, ProtocolError
 from webmail.protocols.imap.listening import ROUNDS_S, Listening
 from webmail.protocols.imap.pushes import Push
-from webmail.sync import connections, refusals
+from webmail.sync import alerts, connections, refusals
 from webmail.sync.admission import Pacer
 from webmail.sync.errors import plain_reason
 from webmail.sync.providers import profile
@@ -184,7 +184,7 @@ class Watch:
             self._again_later(entry, 0.0)
             entry.with_notify = False
         elif push.kind == "alert":
-            self._alert(target.account_id, push.text)
+            alerts.tell(target.account_id, [push.text])
         elif push.raw_name is None or push.raw_name == target.raw_name:
             self._wakeups.mark("sync.mailbox", target.mailbox_id)
         else:
@@ -212,8 +212,11 @@ class Watch:
         for entry in self._entries.values():
             if not entry.target.is_failing and not entry.is_opening:
                 has_notify = entry.listening is not None and entry.listening.has_notify
-                if self._polls.is_due(entry.target.account_id, is_heard=entry.is_heard, has_notify=has_notify):
-                    self._wake("sync.account", entry.target.account_id)
+                target = entry.target
+                if self._polls.is_due(
+                    target.account_id, user_id=target.user_id, is_heard=entry.is_heard, has_notify=has_notify
+                ):
+                    self._wake("sync.account", target.account_id)
         self._polls.keep(self._entries)
 
     # Connections ------------------------------------------------------------------------------------------------
@@ -322,13 +325,6 @@ class Watch:
         account = MailAccount.objects.filter(pk=account_id).exclude(state=AccountState.PAUSED).first()
         if account is not None:
             services.set_state(account, AccountState.AUTH_FAILED, reason=reason)
-
-    def _alert(self, account_id: int, text: str) -> None:
-        """[ALERT] must reach the user (RFC 3501 7.1)."""
-        log.info("watch.alert", account=account_id)
-        account = MailAccount.objects.filter(pk=account_id, state=AccountState.OK).first()
-        if account is not None and text:
-            services.set_state(account, AccountState.OK, reason=f"The server says: “{text}”")
 
 
 def _jittered(wait_s: float) -> float:

@@ -1,10 +1,14 @@
-"""When to look at accounts whose servers do not tell (sync Y79). Kept in memory: no row is written to wait."""
+"""When to look at accounts whose servers do not tell (sync Y79). Kept in memory: no row is written to wait.
+
+Whose pages are open says Redis: the stream of events of each page listens at a channel of its user as well, and Redis knows
+which channels have listeners. Nothing is written for that either, and a page that is closed is gone at once.
+"""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container
 
 import redis
 import structlog
@@ -13,40 +17,48 @@ from webmail import dispatch
 
 log = structlog.get_logger(__name__)
 
-OPEN_S = 60.0  # no IDLE, and a page is open
+OPEN_S = 60.0  # no IDLE, and a page of its user is open
 CLOSED_S = 300.0  # no IDLE
 OTHERS_S = 300.0  # IDLE tells of the inbox only: the other mailboxes, while a page is open; else the full pass does it
-ASK_S = 10.0  # how often Redis is asked whether pages are open
+ASK_S = 10.0  # how often Redis is asked whose pages are open
+PAGES = f"{dispatch.CHANGES_CHANNEL}:"  # and the id of a user; the stream of events (`web.views.events`) names it so
 
 
-def has_open_pages() -> bool:
-    """Whether any page listens for live updates now; False while Redis is away."""
+def users_with_pages() -> frozenset[int]:
+    """The users with an open page, by their ids; nobody while Redis is away."""
+    client = dispatch.connect_redis()
     try:
-        counted = dispatch.connect_redis().pubsub_numsub(dispatch.CHANGES_CHANNEL)
+        channels = client.pubsub_channels(f"{PAGES}*")
     except (redis.RedisError, OSError) as error:
         log.debug("watch.no_redis", error=type(error).__name__)
-        return False
-    return any(count for _, count in counted)
+        return frozenset()
+    finally:
+        client.close()
+    ids = (bytes(channel).decode("ascii", "replace").removeprefix(PAGES) for channel in channels)
+    return frozenset(int(user_id) for user_id in ids if user_id.isdigit())
 
 
 class Polls:
     """Remembers when each account was woken last. Ask often; it answers True once per interval."""
 
     def __init__(
-        self, *, has_pages: Callable[[], bool] = has_open_pages, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        find_users: Callable[[], Collection[int]] = users_with_pages,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._has_pages = has_pages
+        self._find_users = find_users
         self._clock = clock
         self._asked_at = float("-inf")
-        self._is_open = False
+        self._users: Collection[int] = ()
         self._last: dict[int, float] = {}
 
-    def is_due(self, account_id: int, *, is_heard: bool, has_notify: bool) -> bool:
+    def is_due(self, account_id: int, *, user_id: int, is_heard: bool, has_notify: bool) -> bool:
         """Whether to look at the account now. `is_heard`: its server tells of its inbox; `has_notify`: of all mailboxes."""
         if has_notify:
             return False
         now = self._clock()
-        is_open = self._ask(now)
+        is_open = user_id in self._ask(now)
         if is_heard and not is_open:
             return False
         interval = OTHERS_S if is_heard else (OPEN_S if is_open else CLOSED_S)
@@ -62,8 +74,8 @@ class Polls:
         for account_id in [one for one in self._last if one not in accounts]:
             del self._last[account_id]
 
-    def _ask(self, now: float) -> bool:
+    def _ask(self, now: float) -> Collection[int]:
         if now - self._asked_at >= ASK_S:
             self._asked_at = now
-            self._is_open = self._has_pages()
-        return self._is_open
+            self._users = self._find_users()
+        return self._users

@@ -23,6 +23,7 @@ class Target:
     raw_name: bytes
     host: str
     fingerprint: tuple[object, ...]
+    user_id: int = 0
     is_failing: bool = field(default=False, compare=False)  # its passes fail; they decide when to try again
 
 
@@ -46,12 +47,14 @@ def targets(shards: Collection[int] | None = None) -> list[Target]:
         "account__incoming_security",
         "account__incoming_username",
         "password_at",
+        "account__user_id",
         "account__state",
     )
     return [
         Target(
             *(row[0], row[1], row[2].encode("ascii", "replace"), row[3], tuple(row[:8])),
-            is_failing=row[8] == AccountState.FAILING,
+            user_id=row[8],
+            is_failing=row[9] == AccountState.FAILING,
         )
         for row in rows.order_by("account_id")
     ]

@@ -188,8 +188,7 @@ def _not_junk(user: User, act: Act, source: ListSource) -> Outcome:
     for account_id, found in _by_account(_meant(user, act, source)).items():
         inbox = mailbox_with_role(account_id, Role.INBOX)
         if inbox is not None:
-            moved = move.move_emails(user, found, target=inbox)
-            done += [moved] if moved else []
+            done += move.move_emails(user, found, target=inbox)
     return Outcome(_count(act, _("Moved to Inbox"), _("%(count)s moved to Inbox")), tuple(done), is_gone=True)
 
 
@@ -207,7 +206,7 @@ def _move(user: User, act: Act, source: ListSource) -> Outcome:
     done = move.move_emails(user, _meant(user, act, source), target=target)
     name = {"name": mailbox_title(target)}
     one, many = _("Moved to %(name)s") % name, _("%%(count)s moved to %(name)s") % name
-    return Outcome(_count(act, one, many), (done,) if done else (), is_gone=True)
+    return Outcome(_count(act, one, many), tuple(done), is_gone=True)
 
 
 def _by_account(found: Sequence[Email]) -> dict[int, list[Email]]:

@@ -17,6 +17,7 @@ from django.db import close_old_connections
 from webmail.celery import app
 from webmail.store import indexing
 from webmail.sync import bodies, budget, connections, deliver, diagnose, draft_copies, passes, replay
+from webmail.sync.turns import turns
 from webmail.workers.heartbeat import Heartbeat
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,8 @@ _beats: list[Heartbeat] = []
 def _show_life(sender: Any, **_: Any) -> None:
     """A worker is named kind@host, such as net@mail. The cpu worker forks, so it must not keep a database pool."""
     kind = str(sender.hostname).partition("@")[0]
+    if kind == "net":
+        turns.set_threads(sender.controller.concurrency)
     _beats.append(Heartbeat(kind, is_forking=kind == "cpu").start())
 
 

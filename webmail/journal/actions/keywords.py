@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from django.db.models import Q
+
 from accounts.models import User
 from webmail.journal.entries import EmailRow, append_action, by_account
-from webmail.journal.errors import BadKeyword
+from webmail.journal.errors import ActionRefused, BadKeyword
 from webmail.journal.models import Action, ActionEmail
-from webmail.store import changes, emails
-from webmail.store.models import Email
+from webmail.store import changes, emails, mailboxes
+from webmail.store.models import Email, EmailMailbox
 from webmail.store.sql import chunks
 
 # RFC 8621 section 4.1.1: printable ASCII but for brackets, percent, asterisk, quote and backslash.
@@ -28,8 +30,22 @@ def set_keywords(
     user: User | None, targets: Sequence[Email], *, add: Collection[str] = (), remove: Collection[str] = ()
 ) -> list[Action]:
     """Add and remove keywords on Emails of one or several accounts; one Action an account. Emails that have it so
-    already are left alone. Raises `BadKeyword` before anything changed."""
+    already are left alone. Raises `BadKeyword`, or `ActionRefused` where a mailbox does not allow it, before anything changed."""
     adding, removing = clean_change(add, remove)
+    check_marking([email.pk for email in targets], adding | removing)
+    return _set(user, targets, adding, removing)
+
+
+def set_where_allowed(user: User | None, targets: Sequence[Email], *, add: Collection[str] = ()) -> list[Action]:
+    """Add keywords that nobody has asked for, such as $seen on opening: where a mailbox does not allow it nothing happens."""
+    adding, _ = clean_change(add, ())
+    refused = _refused(list({email.pk for email in targets}), adding)
+    return _set(user, [email for email in targets if email.pk not in refused], adding, frozenset())
+
+
+def _set(
+    user: User | None, targets: Sequence[Email], adding: frozenset[str], removing: frozenset[str]
+) -> list[Action]:
     actions = []
     for account_id, found in by_account(targets).items():
         with changes.recording(account_id) as record:
@@ -40,6 +56,36 @@ def set_keywords(
                     append_action(account_id, Action.Kind.KEYWORDS, user=user, emails=rows, arguments=arguments)
                 )
     return actions
+
+
+def check_marking(email_ids: Sequence[int], words: Collection[str]) -> None:
+    """Raises `ActionRefused` when an Email lies only in mailboxes that do not let us mark mail so (RFC 4314 section 4)."""
+    refused = _refused(email_ids, words)
+    if refused:
+        raise ActionRefused(f"You may not change the marks of mail in {next(iter(refused.values()))}.")
+
+
+def _refused(email_ids: Sequence[int], words: Collection[str]) -> dict[int, str]:
+    """Email id -> a mailbox that refuses, of Emails that no mailbox of theirs lets us mark."""
+    needed = {"seen" if word == emails.SEEN else "keywords" for word in words}
+    refused: dict[int, str] = {}
+    allowed: set[int] = set()
+    for chunk in chunks(email_ids):
+        limited = EmailMailbox.objects.filter(email_id__in=chunk).filter(
+            Q(mailbox__is_read_only=True) | ~Q(mailbox__rights="")
+        )
+        for row in limited.select_related("mailbox"):
+            if all(mailboxes.may(row.mailbox, need) for need in needed):
+                allowed.add(row.email_id)
+            else:
+                refused.setdefault(row.email_id, row.mailbox.name)
+    if not refused:
+        return {}
+    free = set()
+    for chunk in chunks(refused):
+        rows = EmailMailbox.objects.filter(email_id__in=chunk, mailbox__is_read_only=False, mailbox__rights="")
+        free.update(rows.values_list("email_id", flat=True))
+    return {pk: name for pk, name in refused.items() if pk not in allowed | free}
 
 
 def clean_change(add: Collection[str], remove: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:

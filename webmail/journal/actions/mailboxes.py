@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
+
 from accounts.models import MailAccount, User
 from webmail.journal.entries import append_action
 from webmail.journal.errors import ActionRefused
-from webmail.journal.models import Action
+from webmail.journal.models import Action, ActionEmail
 from webmail.store import changes, emails, mailboxes
 from webmail.store.errors import MailboxNotEmpty
 from webmail.store.models import EmailMailbox, Mailbox, Role
@@ -64,6 +66,7 @@ def delete_mailbox(user: User, mailbox: Mailbox, *, remove_emails: bool) -> None
     inside = EmailMailbox.objects.filter(mailbox=mailbox)
     if inside.exists() and not remove_emails:
         raise MailboxNotEmpty(f"{mailbox.name} is not empty")
+    _refuse_while_carried(mailbox)
     with changes.recording(mailbox.account_id) as record:
         # The server drops them together with the mailbox; those that lie elsewhere too only lose this one.
         email_ids = list(inside.values_list("email_id", flat=True))
@@ -78,6 +81,18 @@ def delete_mailbox(user: User, mailbox: Mailbox, *, remove_emails: bool) -> None
         mailboxes.delete_mailbox(mailbox)
         if is_remote:
             append_action(account_id, Action.Kind.DELETE_MAILBOX, user=user, arguments=told)
+
+
+def _refuse_while_carried(mailbox: Mailbox) -> None:
+    """Raises `ActionRefused` while mail of this mailbox is on its way into another account: its place must stay until then."""
+    carried = ActionEmail.objects.filter(
+        action__account_id=mailbox.account_id,
+        action__kind=Action.Kind.TRANSFER,
+        action__status__in=Action.OPEN,
+        is_done=False,
+    )
+    if carried.filter(Q(source=mailbox) | Q(source=None, email__mailbox_rows__mailbox=mailbox)).exists():
+        raise ActionRefused(f"Mail of {mailbox.name} is on its way into another account. Try again when that is done.")
 
 
 def _refuse_inside(parent: Mailbox) -> None:

@@ -1,30 +1,40 @@
-"""Moving, copying and deleting Emails within an account."""
+"""Moving, copying and deleting Emails. What goes into another account becomes a TRANSFER: the message is sent there, and only
+when it has arrived it leaves its place here (`sync.transfer`). It must not change anything before all of it is allowed."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from accounts.models import User
-from webmail.journal.entries import EmailRow, append_action, by_account
+from accounts.models import MailAccount, User
+from webmail.journal.entries import EmailRow, append_action, by_account, held_emails
 from webmail.journal.errors import ActionRefused, NoSuchTarget
 from webmail.journal.models import Action, ActionEmail
 from webmail.store import changes, emails, mailboxes
-from webmail.store.models import Email, Mailbox, Placement, Role
+from webmail.store.models import Email, EmailMailbox, Mailbox, Placement, Role
 from webmail.store.sql import chunks
 
 
 def move_emails(
     user: User | None, targets: Sequence[Email], *, target: Mailbox, source: Mailbox | None = None
-) -> Action | None:
-    """Move Emails into `target`: out of `source`, or out of every other mailbox when it is None.
+) -> list[Action]:
+    """Move Emails of one or several accounts into `target`: out of `source`, or out of every other mailbox when it is None.
 
-    Returns None when all are there already. Raises `NoSuchTarget` when an Email belongs to another account.
+    One Action an account, none for what is there already. Raises `NoSuchTarget` when the target belongs to another person or
+    takes no mail, `ActionRefused` when a mailbox lets nothing out.
     """
-    check_target(target, {email.account_id for email in targets})
-    with changes.recording(target.account_id) as record:
-        rows = move_rows(record, [email.pk for email in targets], target.pk, source.pk if source else None)
-        return _append(user, Action.Kind.MOVE, target, rows)
+    grouped = {account_id: [email.pk for email in found] for account_id, found in by_account(targets).items()}
+    check_target(target, grouped)
+    check_leaving([pk for ids in grouped.values() for pk in ids], target=target, source=source)
+    source_id = source.pk if source else None
+    actions = []
+    for account_id, ids in grouped.items():
+        within, across = split_transfers(account_id, ids, target)
+        with changes.recording(account_id) as record:
+            actions += _append(user, account_id, Action.Kind.MOVE, target, move_rows(record, within, target.pk, source_id))
+            rows = transfer_rows(record, across, source_id, keep=False)
+            actions += _append(user, account_id, Action.Kind.TRANSFER, target, rows, keep=False, source=source_id)
+    return actions
 
 
 def move_rows(
@@ -41,12 +51,18 @@ def move_rows(
     return moves
 
 
-def copy_emails(user: User | None, targets: Sequence[Email], *, target: Mailbox) -> Action | None:
-    """Put Emails into `target` as well. Raises `NoSuchTarget`."""
-    check_target(target, {email.account_id for email in targets})
-    with changes.recording(target.account_id) as record:
-        rows = copy_rows(record, [email.pk for email in targets], target.pk)
-        return _append(user, Action.Kind.COPY, target, rows)
+def copy_emails(user: User | None, targets: Sequence[Email], *, target: Mailbox) -> list[Action]:
+    """Put Emails into `target` as well; one Action an account. Raises `NoSuchTarget`."""
+    grouped = {account_id: [email.pk for email in found] for account_id, found in by_account(targets).items()}
+    check_target(target, grouped)
+    actions = []
+    for account_id, ids in grouped.items():
+        within, across = split_transfers(account_id, ids, target)
+        with changes.recording(account_id) as record:
+            actions += _append(user, account_id, Action.Kind.COPY, target, copy_rows(record, within, target.pk))
+            rows = transfer_rows(record, across, None, keep=True)
+            actions += _append(user, account_id, Action.Kind.TRANSFER, target, rows, keep=True, source=None)
+    return actions
 
 
 def copy_rows(record: changes.Record, email_ids: Sequence[int], target_id: int) -> list[EmailRow]:
@@ -54,11 +70,44 @@ def copy_rows(record: changes.Record, email_ids: Sequence[int], target_id: int) 
     return [(email_id, None, {}) for email_id in emails.add_to_mailbox(record, email_ids, target_id)]
 
 
-def _append(user: User | None, kind: str, target: Mailbox, rows: Sequence[EmailRow]) -> Action | None:
+def split_transfers(account_id: int, email_ids: Sequence[int], target: Mailbox) -> tuple[list[int], list[int]]:
+    """Those the server of the account can put into `target` itself, and those whose bytes must be carried there: into another
+    account, and between what lies on the server and what lies only here."""
+    if account_id != target.account_id:
+        return [], list(email_ids)
+    if target.account.is_pop3:
+        return list(email_ids), []  # all of it is ours
+    if target.source == Mailbox.Source.LOCAL:
+        return [], list(email_ids)
+    ours = set(Mailbox.objects.filter(account_id=account_id, source=Mailbox.Source.LOCAL).values_list("pk", flat=True))
+    inside = emails.memberships(email_ids) if ours else {}
+    across = [pk for pk in email_ids if pk in inside and inside[pk] <= ours]
+    return [pk for pk in email_ids if pk not in set(across)], across
+
+
+def transfer_rows(
+    record: changes.Record, email_ids: Sequence[int], source_id: int | None, *, keep: bool
+) -> list[EmailRow]:
+    """What an Action keeps of Emails that go into another account. Unless they stay as well (`keep`), they are taken out of
+    `source_id`, or of every mailbox, at once."""
+    if keep:
+        return [(email_id, None, {}) for email_id in email_ids]
+    leaving: list[EmailRow] = []
+    for email_id, inside in emails.memberships(email_ids).items():
+        out_of = inside if source_id is None else inside & {source_id}
+        stays = inside - out_of
+        leaving += [(email_id, mailbox_id, {"stays": stays} if stays else {}) for mailbox_id in sorted(out_of)]
+    _take_out(record, leaving)
+    return leaving
+
+
+def _append(
+    user: User | None, account_id: int, kind: str, target: Mailbox, rows: Sequence[EmailRow], **arguments: object
+) -> list[Action]:
     if not rows:
-        return None
-    arguments = {"target": target.pk}
-    return append_action(target.account_id, kind, user=user, mailbox=target, emails=rows, arguments=arguments)
+        return []
+    told = {"target": target.pk, **arguments}
+    return [append_action(account_id, kind, user=user, mailbox=target, emails=rows, arguments=told)]
 
 
 def trash_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
@@ -70,8 +119,7 @@ def trash_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
         to_move = [email for email in found if trash and email.pk not in in_trash]
         to_destroy = [email for email in found if not trash or email.pk in in_trash]
         if trash and to_move:
-            moved = move_emails(user, to_move, target=trash)
-            actions += [moved] if moved else []
+            actions += move_emails(user, to_move, target=trash)
         if to_destroy:
             actions += destroy_emails(user, to_destroy)
     return actions
@@ -79,7 +127,8 @@ def trash_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
 
 def destroy_emails(user: User | None, targets: Sequence[Email], *, source: Mailbox | None = None) -> list[Action]:
     """Delete Emails for good: at once out of every mailbox here, or out of `source` alone; rows of Emails that are in
-    no mailbox then go when the server has done it too."""
+    no mailbox then go when the server has done it too. Raises `ActionRefused` when a mailbox lets nothing out."""
+    check_leaving([email.pk for email in targets], source=source)
     actions = []
     for account_id, found in by_account(targets).items():
         with changes.recording(account_id) as record:
@@ -109,7 +158,8 @@ def _take_out(record: changes.Record, rows: Sequence[EmailRow]) -> None:
 
 
 def archive_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
-    """Move Emails to their account's Archive. Raises `ActionRefused` when an account has none."""
+    """Move Emails to their account's Archive. Where a server keeps all mail in one mailbox anyway (Gmail), they leave only
+    Inbox, and labels stay. Raises `ActionRefused` when an account has neither."""
     return _move_to_role(user, targets, Role.ARCHIVE)
 
 
@@ -164,19 +214,56 @@ def _moved_on(action: Action, email_ids: Collection[int]) -> dict[int, int]:
 
 
 def _move_to_role(user: User | None, targets: Sequence[Email], role: Role) -> list[Action]:
-    grouped = by_account(targets)
-    homes = {account_id: mailboxes.mailbox_with_role(account_id, role) for account_id in grouped}
-    if not all(homes.values()):
-        raise ActionRefused(f"This account has no mailbox for {role.label}. Choose one in the account's settings.")
-    moved = [
-        move_emails(user, found, target=home) for account_id, found in grouped.items() if (home := homes[account_id])
+    planned: list[tuple[list[Email], Mailbox, Mailbox | None]] = []
+    for account_id, found in by_account(targets).items():
+        home, source = mailboxes.mailbox_with_role(account_id, role), None
+        if home is None and role == Role.ARCHIVE:
+            home = mailboxes.mailbox_with_role(account_id, Role.ALL)
+            source = mailboxes.mailbox_with_role(account_id, Role.INBOX)
+        if home is None:
+            raise ActionRefused(f"This account has no mailbox for {role.label}. Choose one in the account's settings.")
+        planned.append((found, home, source))
+    return [
+        action for found, home, source in planned for action in move_emails(user, found, target=home, source=source)
     ]
-    return [action for action in moved if action]
 
 
 def check_target(target: Mailbox, account_ids: Collection[int]) -> None:
-    """Raises `NoSuchTarget` when the mailbox cannot hold mail, or is not of the one account."""
-    if set(account_ids) - {target.account_id}:
-        raise NoSuchTarget("Mail can be moved only within its own account so far.")
+    """Raises `NoSuchTarget` when the mailbox takes no mail, or belongs to another person than the accounts do."""
+    others = set(account_ids) - {target.account_id}
+    if others and set(MailAccount.objects.filter(pk__in=others).values_list("user_id", flat=True)) != {
+        target.account.user_id
+    }:
+        raise NoSuchTarget("There is no such mailbox.")
     if not target.is_selectable or target.is_read_only:
         raise NoSuchTarget(f"{target.name} cannot hold mail.")
+    if not mailboxes.may(target, "insert"):
+        raise NoSuchTarget(f"You may not put mail into {target.name}.")
+
+
+def check_leaving(
+    email_ids: Sequence[int], *, source: Mailbox | None = None, target: Mailbox | None = None
+) -> None:
+    """Raises `ActionRefused` when a mailbox the Emails would be taken out of (`source`, or all but `target`) does not allow it
+    (RFC 4314 section 4: right `t`)."""
+    if source is not None:
+        boxes = [source]
+    else:
+        ids: set[int] = set()
+        for chunk in chunks(email_ids):
+            rows = EmailMailbox.objects.filter(email_id__in=chunk)
+            ids.update(rows.order_by().values_list("mailbox_id", flat=True).distinct())
+        boxes = list(Mailbox.objects.filter(pk__in=ids - {target.pk if target else None}))
+    for box in boxes:
+        if not mailboxes.may(box, "delete"):
+            raise ActionRefused(f"You may not take mail out of {box.name}.")
+
+
+def drop_homeless(record: changes.Record, action: Action) -> None:
+    """Destroy the Emails of an ended Action that lie in no mailbox and at no place any more, unless another one needs them."""
+    ids = set(action.emails.values_list("email_id", flat=True))
+    alive = set(emails.memberships(ids)) | held_emails(ids)
+    for chunk in chunks(ids):
+        placed = Placement.objects.filter(email_id__in=chunk, uid__isnull=False)
+        alive.update(pk for pk in placed.values_list("email_id", flat=True) if pk)
+    emails.destroy_emails(record, ids - alive)

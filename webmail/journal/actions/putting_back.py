@@ -29,25 +29,41 @@ _UNDO: Mapping[str, _Undo] = {
     Action.Kind.MOVE: move.undo_rows,
     Action.Kind.COPY: move.undo_rows,
     Action.Kind.DESTROY: move.undo_rows,
+    Action.Kind.TRANSFER: move.undo_rows,
 }
+_DESTROYS = frozenset({Action.Kind.DESTROY, Action.Kind.TRANSFER})
 
 
-def put_back(action: Action) -> int:
-    """Undo what was not told to the server yet; returns for how many rows. Call it under the account's replay lease."""
-    undo = _UNDO.get(action.kind)
-    if undo is None:
+def put_back(action: Action, *, but_begun: bool = False) -> int:
+    """Undo what was not told to the server yet; returns for how many rows. Call it under the account's replay lease.
+
+    `but_begun`: leave alone what may lie in another account already; `sync.transfer` brings that to its end.
+    """
+    if action.kind not in _UNDO:
         return 0
     count = 0
     while True:
         with changes.recording(action.account_id) as record:
             Action.objects.select_for_update().filter(pk=action.pk).first()  # before the clock, as `selection` does
-            rows = entries.open_rows([action], limit=BATCH)
+            rows = entries.open_rows([action], limit=BATCH, but_begun=but_begun)
             if not rows:
                 return count
-            undo(record, action, rows)
-            for chunk in chunks(row.pk for row in rows):
-                ActionEmail.objects.filter(pk__in=chunk).delete()
+            put_back_rows(record, action, rows)
         count += len(rows)
+
+
+def put_back_rows(record: changes.Record, action: Action, rows: Sequence[ActionEmail]) -> None:
+    """Undo these rows of an Action about Emails, and forget them."""
+    _UNDO[action.kind](record, action, rows)
+    for chunk in chunks(row.pk for row in rows):
+        ActionEmail.objects.filter(pk__in=chunk).delete()
+
+
+def drop_ended(action: Action) -> None:
+    """After an Action that ended early: Emails that it has taken from their last place already go."""
+    if action.kind in _DESTROYS:
+        with changes.recording(action.account_id) as record:
+            move.drop_homeless(record, action)
 
 
 def stop_action(action: Action) -> bool:
@@ -65,11 +81,14 @@ def stop_action(action: Action) -> bool:
         if lease is not None:
             finish_stop(action)
         dispatch.wake("journal.replay", action.account_id)  # those behind it need not wait any more
-        return lease is not None
+        return action.status == Action.Status.STOPPED
 
 
 def finish_stop(action: Action) -> None:
-    """Stop an Action under the account's replay lease."""
+    """Stop an Action under the account's replay lease. One that has begun to send messages to another account stays open until
+    those have come to their end."""
     Action.objects.filter(pk=action.pk).update(unapplied=[])
-    put_back(action)
-    entries.mark_stopped(action)
+    put_back(action, but_begun=True)
+    if not entries.open_rows([action], limit=1):
+        entries.mark_stopped(action)
+        drop_ended(action)

@@ -40,7 +40,7 @@ class Keywords:
 
 @dataclass(frozen=True)
 class Move:
-    """Into `target`, out of `source` or of every other mailbox. All Emails must be of the target's account."""
+    """Into `target`, out of `source` or of every other mailbox. What is of other accounts is carried there."""
 
     target: Mailbox
     source: Mailbox | None = None
@@ -71,7 +71,7 @@ Act = Keywords | Move | Copy | Destroy | Trash
 def apply_to_query(user: User, query: QuerySet[Email], act: Act) -> list[Action]:
     """Do it to all Emails of the query that are the user's. Actions that would change nothing are not written.
 
-    Raises `BadKeyword` and `NoSuchTarget` before anything changed.
+    Raises `BadKeyword`, `NoSuchTarget` and `ActionRefused` before anything changed.
     """
     by_account: dict[int, list[int]] = defaultdict(list)
     rows = query.filter(account__user=user).order_by("pk").values_list("pk", "account_id").distinct()
@@ -93,19 +93,31 @@ class _Plan:
 def _plan(account_id: int, ids: Sequence[int], act: Act) -> list[_Plan]:
     if isinstance(act, Keywords):
         adding, removing = keywords.clean_change(act.add, act.remove)
+        keywords.check_marking(ids, adding | removing)
         arguments: dict[str, Any] = {"add": sorted(adding), "remove": sorted(removing)}
         return [_Plan(account_id, ids, Action.Kind.KEYWORDS, None, arguments)]
     if isinstance(act, Move | Copy):
-        move.check_target(act.target, {account_id})
-        arguments = {"target": act.target.pk}
-        if isinstance(act, Copy):
-            return [_Plan(account_id, ids, Action.Kind.COPY, act.target, arguments)]
-        arguments["source"] = act.source.pk if act.source else None
-        return [_Plan(account_id, ids, Action.Kind.MOVE, act.target, arguments)]
+        return _plan_move(account_id, ids, act)
     if isinstance(act, Destroy):
+        move.check_leaving(ids, source=act.source)
         arguments = {"source": act.source.pk if act.source else None}
         return [_Plan(account_id, ids, Action.Kind.DESTROY, None, arguments)]
     return _plan_trash(account_id, ids)
+
+
+def _plan_move(account_id: int, ids: Sequence[int], act: Move | Copy) -> list[_Plan]:
+    move.check_target(act.target, {account_id})
+    is_copy = isinstance(act, Copy)
+    source = None if isinstance(act, Copy) else act.source
+    if not is_copy:
+        move.check_leaving(ids, source=source, target=act.target)
+    within, across = move.split_transfers(account_id, ids, act.target)
+    arguments: dict[str, Any] = {"target": act.target.pk, "source": source.pk if source else None}
+    kind = Action.Kind.COPY if is_copy else Action.Kind.MOVE
+    return [
+        _Plan(account_id, within, kind, act.target, arguments),
+        _Plan(account_id, across, Action.Kind.TRANSFER, act.target, {**arguments, "keep": is_copy}),
+    ]
 
 
 def _plan_trash(account_id: int, ids: Sequence[int]) -> list[_Plan]:
@@ -162,6 +174,8 @@ def _change(record: changes.Record, action: Action, ids: Sequence[int]) -> Seque
         return move.copy_rows(record, ids, action.mailbox_id)
     if action.kind == Action.Kind.MOVE:
         return move.move_rows(record, ids, action.mailbox_id, arguments["source"])
+    if action.kind == Action.Kind.TRANSFER:
+        return move.transfer_rows(record, ids, arguments["source"], keep=arguments["keep"])
     raise ActionRefused("This cannot be done to all that match.")
 
 

@@ -1,4 +1,6 @@
-"""The part of the session that listens: IDLE (RFC 2177), one wait at a time, so that a caller stays in charge."""
+"""The part of the session that listens: IDLE (RFC 2177), one wait at a time, so that a caller stays in charge, and what
+the server says for people to read.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +8,25 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from webmail.protocols.errors import PermanentlyRefused
-from webmail.protocols.imap.channel import SMALL_ANSWER_BYTES, Channel, raise_if_refused
-from webmail.protocols.imap.response_codes import refusal
+from webmail.protocols.imap.channel import SMALL_ANSWER_BYTES, Channel, OnUntagged, raise_if_refused
+from webmail.protocols.imap.response_codes import read_alert, refusal
+from webmail.protocols.imap.wire import KEEP_LITERAL_BYTES
 
 if TYPE_CHECKING:
+    from webmail.protocols.imap.fetch_reader import Response
     from webmail.protocols.imap.types import IdleEvent
-    from webmail.protocols.imap.wire import Wire
+    from webmail.protocols.imap.wire import Tagged, Wire
 
 RENEW_AFTER_S: Final = 25 * 60  # RFC 2177: servers may hang up after 30 min; sync Y77: before 29
 MAX_EVENTS_PER_CALL: Final = 1_000
+MAX_ALERTS: Final = 10  # kept until somebody asks
 
 
 class Idling(Channel):
     """See the module."""
 
     _idle_since = 0.0
+    _alerts: tuple[str, ...] = ()
 
     def idle(self, *, timeout_s: float) -> list[IdleEvent]:
         """What the server says within `timeout_s`, as soon as it says something; empty when the time is over.
@@ -44,6 +50,32 @@ class Idling(Channel):
                     continue
                 self._read_what_is_there()
         return self.take_events()
+
+    def take_alerts(self) -> list[str]:
+        """What the server said with [ALERT] since the last call, login included: people must read it (RFC 3501 7.1)."""
+        for said in self._wire.untagged_responses.pop("OK", None) or ():
+            if isinstance(said, bytes):  # what imaplib kept of the login
+                self._hear(said)
+        found, self._alerts = list(self._alerts), ()
+        return found
+
+    def _note(self, response: Response) -> None:
+        status, _, said = response.text[2:].partition(b" ")
+        if status.upper() in (b"OK", b"NO"):
+            self._hear(said)
+        super()._note(response)
+
+    def _finish(
+        self, tag: bytes, on_untagged: OnUntagged | None = None, *, keep_bytes: int = KEEP_LITERAL_BYTES
+    ) -> Tagged:
+        tagged = super()._finish(tag, on_untagged, keep_bytes=keep_bytes)
+        if tagged.status == "OK":  # a refusal carries its text itself
+            self._hear(tagged.raw_text)
+        return tagged
+
+    def _hear(self, said: bytes) -> None:
+        if alert := read_alert(said):
+            self._alerts = (*self._alerts, alert)[-MAX_ALERTS:]
 
     def notify(self, events: bytes, *, within_s: float) -> None:
         """NOTIFY SET (RFC 5465): `events` are the event groups as on the wire. Raises the error of a refusal."""

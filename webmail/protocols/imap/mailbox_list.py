@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from webmail.protocols.imap.namespaces import Namespace
+
+_OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")  # RFC 8474 section 7
 
 MAX_MAILBOXES = 100_000
 MAX_RAW_NAME_BYTES = 8_192
@@ -102,6 +105,8 @@ def read_status_line(response: Response) -> tuple[bytes, MailboxStatus] | None:
         return None
     mailbox_id = values.get(b"MAILBOXID")
     first = mailbox_id[0] if isinstance(mailbox_id, list) and mailbox_id else None
+    if isinstance(first, bytes) and not _OBJECT_ID.fullmatch(first):
+        first = None  # Cyrus 3.6 sends freed memory in LIST-STATUS; no id must never look like a renamed mailbox
     return name, MailboxStatus(
         messages,
         uidnext,

@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from webmail.protocols.errors import ServerMisbehaved, clean_server_text
+from webmail.protocols.errors import ServerMisbehaved
 from webmail.protocols.imap.channel import response_name
 from webmail.protocols.imap.fetch_reader import Response
 from webmail.protocols.imap.mailbox_list import MAX_RAW_NAME_BYTES
-from webmail.protocols.imap.response_codes import split_code
+from webmail.protocols.imap.response_codes import read_alert, split_code
 from webmail.protocols.imap.tokens import BadSyntax, token_value, tokenize
 
 MAX_LINE_BYTES: Final = 65_536  # one answer with its literals
@@ -92,11 +92,11 @@ def read_push(response: Response) -> Push | None:
         # One that cannot be read still says that something happened somewhere.
         return Push("messages", raw_name) if raw_name else Push("mailboxes")
     if name in (b"OK", b"NO"):
-        code, _, human = split_code(response.text[2:].partition(b" ")[2])
-        if code == "NOTIFICATIONOVERFLOW":
+        said = response.text[2:].partition(b" ")[2]
+        if split_code(said)[0] == "NOTIFICATIONOVERFLOW":
             return Push("overflow")
-        if code == "ALERT":
-            return Push("alert", text=clean_server_text(human))
+        if alert := read_alert(said):
+            return Push("alert", text=alert)
     return None
 
 

@@ -72,6 +72,12 @@ def split_code(text: bytes) -> tuple[str, bytes, bytes]:
     return code.decode("ascii", "replace").upper(), args, text[end + 1 :].strip()
 
 
+def read_alert(text: bytes) -> str:
+    """What people must read (RFC 3501 7.1): the text of an answer with [ALERT], else empty. `text` follows the status."""
+    code, _, human = split_code(text)
+    return clean_server_text(human) if code == "ALERT" else ""
+
+
 def refusal(what: str, text: bytes, *, is_login: bool = False) -> ServerError:
     """The error for a NO, BAD or BYE. `what` names the command; `text` is the server's text with its code."""
     code, _, human = split_code(text)

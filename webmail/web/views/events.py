@@ -27,6 +27,8 @@ CONNECT_TIMEOUT_S = 2.0
 
 PING = b": ping\n\n"
 LOOK = b"event: change\ndata: {}\n\n"
+# Nothing is published there: that somebody listens tells `watch` whose pages are open (`sync.watch_polling`).
+PAGES = f"{CHANGES_CHANNEL}:"
 
 
 async def events(request: HttpRequest) -> HttpResponseBase:
@@ -69,7 +71,7 @@ async def _listen(user_id: int, ends_at: float) -> AsyncIterator[bytes]:
     client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=CONNECT_TIMEOUT_S)
     try:
         async with client.pubsub() as pubsub:
-            await pubsub.subscribe(CHANGES_CHANNEL)
+            await pubsub.subscribe(CHANGES_CHANNEL, f"{PAGES}{user_id}")
             yield PING
             while time.monotonic() < ends_at:
                 wait_s = max(min(PING_S, ends_at - time.monotonic()), 0.01)

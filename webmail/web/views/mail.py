@@ -152,7 +152,7 @@ def open_reading(request: UserRequest, public_id: str) -> Reading:
     reading = build_reading(request.user, public_id, emails)
     is_own_wish = request.headers.get("Sec-Fetch-Site", "none") in {"same-origin", "none"}
     if reading.unread and is_own_wish and "Sec-Purpose" not in request.headers:
-        keywords.set_keywords(request.user, reading.unread, add=["$seen"])
+        keywords.set_where_allowed(request.user, reading.unread, add=["$seen"])
     return reading
 
 
