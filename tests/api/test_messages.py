@@ -234,9 +234,50 @@ def test_batch_acts(world: World, action: str) -> None:
     assert all(boxes(email) == expected for email in made)
 
 
+def email_about(world: World, subject: str) -> Email:
+    return factories.make_email(world.inbox, headers=factories.make_headers(subject=subject))
+
+
+@pytest.mark.req("rest 6")
+def test_batch_by_filter_is_one_operation_on_all_that_match(world: World) -> None:
+    made = [email_about(world, f"Invoice {number}") for number in range(5)]
+    other = email_about(world, "Holiday")
+    theirs = factories.make_email(factories.make_mailbox(factories.make_account(world.bob), "Inbox", role="inbox"))
+    body = {"filter": {"mailbox_id": world.inbox.public_id, "q": "subject:invoice"}, "action": "move",
+            "mailbox_id": world.archive.public_id}  # fmt: skip
+    done = world.api.post(f"{world.home}/messages/batch", body)
+    assert done["results"] == []
+    (operation_id,) = done["operation_ids"]
+    operation = world.api.get(f"{world.home}/operations/{operation_id}")
+    assert operation["total"] == 5
+    assert all(boxes(email) == {world.archive.pk} for email in made)
+    assert boxes(other) == {world.inbox.pk}
+    assert boxes(theirs) != {world.archive.pk}
+
+
+def test_batch_by_filter_needs_the_scopes_of_what_it_does(world: World) -> None:
+    email = email_about(world, "Invoice")
+    shy = speaking_for(world.alice, scopes=("mail.headers", "mail.modify"))
+    for body in (
+        {"filter": {"mailbox_id": world.inbox.public_id}, "action": "destroy"},
+        {"filter": {"q": "invoice"}, "action": "keywords", "add": ["$flagged"]},
+    ):
+        shy.post(f"{world.home}/messages/batch", body, expect=403)
+    assert boxes(email) == {world.inbox.pk}
+
+
 @pytest.mark.parametrize(
     "change",
-    [{"ids": []}, {"ids": ["e1"] * 501}, {"action": "fly"}, {"action": "move"}, {"action": "keywords"}, {"extra": 1}],
+    [
+        {"ids": []},
+        {"filter": {"q": "x"}},
+        {"ids": [], "filter": {}},
+        {"ids": ["e1"] * 501},
+        {"action": "fly"},
+        {"action": "move"},
+        {"action": "keywords"},
+        {"extra": 1},
+    ],
 )
 def test_batch_refuses_what_makes_no_sense(world: World, change: dict) -> None:
     problem = world.api.post(f"{world.home}/messages/batch", {"ids": ["e1"], "action": "trash", **change}, expect=422)

@@ -9,7 +9,9 @@ from webmail.demo.loopback import Listener, ServerThread
 
 Manner = Literal["drips", "answers no IDLE", "never answers again", "floods", "sends one endless line"]
 
-_GREETING = b"* OK [CAPABILITY IMAP4rev1 IDLE SASL-IR AUTH=PLAIN] ready\r\n"
+_GREETING = b"* OK ready\r\n"
+# One answer for every command.
+_ANSWER = b"* CAPABILITY IMAP4rev1 IDLE\r\n* 0 EXISTS\r\n* OK [UIDVALIDITY 1] valid\r\n* OK [UIDNEXT 1] next\r\n"
 _DRIP_S = 0.05
 _FLOOD = b"* 1 EXISTS\r\n" * 5_000
 _ENDLESS = b"* OK " + b"x" * 60_000
@@ -37,9 +39,7 @@ class _Server(Listener):
             if command == b"IDLE":
                 await self._idle(reader, writer)
                 return
-            writer.write(
-                b"* 0 EXISTS\r\n* OK [UIDVALIDITY 1] valid\r\n* OK [UIDNEXT 1] next\r\n" + tag + b" OK done\r\n"
-            )
+            writer.write(_ANSWER + tag + b" OK done\r\n")
 
     async def _idle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.manner != "answers no IDLE":

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+from collections import defaultdict
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -66,7 +67,7 @@ class SyncStage:
         now = timezone.now()
         Lease.objects.update(owner="", expires_at=now)
         Action.objects.filter(account=self.account, status__in=Action.OPEN).update(next_try_at=now)
-        Mailbox.objects.filter(account=self.account).update(parked_until=None)
+        Mailbox.objects.filter(account=self.account).update(parked_until=None, uidvalidity_changes=[])
         MailAccount.objects.filter(pk=self.account.pk).update(next_sync_at=now, failures=0)
 
     def faults(self) -> list[str]:
@@ -82,13 +83,24 @@ class SyncStage:
 
 
 def stored(account: MailAccount) -> set[Row]:
-    """What we hold of the server."""
+    """What we hold of the server. An Email at several places has one set of keywords and the server one for each copy: there
+    the places are compared, and the Email with what all of them agree on."""
     found = set()
+    placed: dict[int, list[Placement]] = defaultdict(list)
     for row in Placement.objects.filter(mailbox__account=account).select_related("mailbox", "email__blob"):
-        assert row.email is not None
-        keywords = EmailKeyword.objects.filter(email=row.email, is_local_only=False).values_list("keyword", flat=True)
-        sha256 = digest(blobs.read_blob(row.email.blob)) if row.email.blob is not None else "no bytes"
-        found.add((row.mailbox.remote_name, row.uid or 0, frozenset(keywords), sha256))
+        placed[row.email_id or 0].append(row)
+    for rows in placed.values():
+        email = rows[0].email
+        assert email is not None
+        words = EmailKeyword.objects.filter(email=email, is_local_only=False)
+        own = frozenset(words.values_list("keyword", flat=True))
+        sha256 = digest(blobs.read_blob(email.blob)) if email.blob is not None else "no bytes"
+        told = [frozenset(row.keywords.split()) for row in rows]
+        everywhere, anywhere = frozenset.intersection(*told), frozenset.union(*told)
+        for row, keywords in zip(rows, told, strict=True):
+            if not everywhere <= own <= anywhere or len(rows) == 1:
+                keywords = own
+            found.add((row.mailbox.remote_name, row.uid or 0, keywords, sha256))
     return found
 
 

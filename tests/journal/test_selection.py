@@ -80,10 +80,8 @@ def test_stopping_puts_back_what_was_not_told(world: World, is_busy: bool) -> No
 def test_a_later_move_stands_when_the_first_is_taken_back(world: World) -> None:
     (pk,) = fill(world, 1)
     email = Email.objects.get(pk=pk)
-    first = move.move_emails(world.alice, [email], target=world.archive)
-    second = move.move_emails(world.alice, [email], target=world.trash)
-    assert first is not None
-    assert second is not None
+    (first,) = move.move_emails(world.alice, [email], target=world.archive)
+    (second,) = move.move_emails(world.alice, [email], target=world.trash)
     putting_back.put_back(first)
     assert emails.memberships([pk]) == {pk: {world.trash.pk}}
     assert second.emails.get().source_id == world.inbox.pk

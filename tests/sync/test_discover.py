@@ -14,7 +14,7 @@ from webmail.protocols.imap.session import LiveImapSession, open_session
 from webmail.protocols.login import Login
 from webmail.protocols.transport import Endpoint, Security
 from webmail.store import mailboxes
-from webmail.store.models import Mailbox
+from webmail.store.models import Email, Mailbox
 from webmail.sync.discover import Discovery, discover_mailboxes
 
 pytestmark = pytest.mark.django_db
@@ -165,6 +165,73 @@ def test_mailboxes_that_change_names_with_each_other_keep_their_ids(connect, loo
 
         assert (row(account, "Two").pk, row(account, "One").pk) == (one, two)
         assert (row(account, "Two").name, row(account, "One").name) == ("Two", "One")
+
+
+@pytest.mark.req("Y23")
+@pytest.mark.req("R81")
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_rename_onto_the_name_of_a_deleted_mailbox_keeps_one_and_lets_the_other_go_in_two_steps(
+    connect, look, comes_back
+):
+    with FakeImapServer(also={"OBJECTID"}) as server:
+        for name in ("Alpha", "Beta"):
+            server.store.create_mailbox(server.user, name)
+            fill(server, 2, mailbox=name, first=10 if name == "Alpha" else 20)
+        account = connect(server)
+        look(account, server)
+        make_known(account, server)
+        alpha, beta = row(account, "Alpha").pk, row(account, "Beta").pk
+        server.store.rename_mailbox(server.user, "Beta", "hidden away")
+        server.store.rename_mailbox(server.user, "Alpha", "Beta")
+        server.faults.change_answer("LIST", without_lines_of(b"hidden away"))
+
+        look(account, server)
+
+        kept, gone = row(account, "Beta"), Mailbox.objects.get(pk=beta)
+        assert (kept.pk, kept.name) == (alpha, "Beta")
+        assert (gone.remote_name, gone.name) == ("", "Beta (2)")
+        assert gone.missing_since is not None
+        assert set(gone.placements.values_list("email__subject", flat=True)) == {"Letter 20", "Letter 21"}
+        assert Email.objects.filter(account=account, orphaned_at=None).count() == 4
+
+        if not comes_back:
+            server.store.delete_mailbox(server.user, "hidden away")
+        look(account, server)
+
+        assert row(account, "Beta").pk == alpha
+        if comes_back:
+            assert row(account, "hidden away").pk == beta
+            assert Mailbox.objects.get(pk=beta).missing_since is None
+        else:
+            assert not Mailbox.objects.filter(pk=beta).exists()
+            waiting = Email.objects.filter(account=account, orphaned_at__isnull=False)
+            assert set(waiting.values_list("subject", flat=True)) == {"Letter 20", "Letter 21"}
+
+
+def without_lines_of(name: bytes) -> Callable[[bytes], bytes]:
+    """An answer that leaves one mailbox out."""
+    return lambda data: b"".join(line for line in data.splitlines(True) if name not in line)
+
+
+@pytest.mark.req("Y23")
+def test_mailbox_ids_are_believed_only_when_all_of_a_list_are_ids(connect, look):
+    with FakeImapServer(also={"OBJECTID"}) as server:
+        for name in ("Alpha", "Beta"):
+            server.store.create_mailbox(server.user, name)
+        account = connect(server)
+        look(account, server)
+        alpha, beta = row(account, "Alpha"), row(account, "Beta")
+
+        def garbled(data: bytes) -> bytes:
+            # As Cyrus 3.6 does: one line bears freed memory, another one the id of a third mailbox.
+            garbage = data.replace(alpha.remote_id.encode(), b"~~freed~~")
+            return garbage.replace(beta.remote_id.encode(), alpha.remote_id.encode())
+
+        server.faults.change_answer("LIST", garbled)
+        look(account, server)
+
+        assert (row(account, "Alpha").pk, row(account, "Beta").pk) == (alpha.pk, beta.pk)
+        assert row(account, "Beta").remote_id == beta.remote_id
 
 
 @pytest.mark.req("Y24")

@@ -159,3 +159,16 @@ def test_list_without_inbox_is_not_believed():
     assert not mailbox_plan.is_believable([])
     assert not mailbox_plan.is_believable([listed("Sent")])
     assert mailbox_plan.is_believable([listed("Inbox")])
+
+
+@pytest.mark.req("R81")
+def test_a_mailbox_without_a_name_goes_when_it_is_missing_and_is_known_by_its_id_before():
+    nameless = Held(2, b"", remote_id="M2", is_missing=True)
+    unmade = Held(3, b"")
+
+    absent = mailbox_plan.absent_mailboxes([Held(1, b"INBOX"), nameless, unmade], [listed("INBOX")])
+    renames = mailbox_plan.find_renames([nameless, unmade], [listed("again", remote_id="M2"), listed("/x")])
+
+    assert (absent.hide, absent.remove) == ((), (2,))
+    assert [(rename.mailbox_id, rename.listed.name) for rename in renames] == [(2, "again")]
+    assert mailbox_plan.settle_renames([nameless, unmade], [listed("again", remote_id="M2")], renames) == renames

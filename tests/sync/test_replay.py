@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts import services
 from accounts.models import AccountState, MailAccount
 from tests.factories import make_email, make_mailbox
 from tests.fakes.imap import FakeImapServer
@@ -84,8 +85,11 @@ def test_refused_sign_in_is_no_refusal_of_the_act(server, code, kind):
     with pytest.raises(kind):
         replay_account(inbox.account_id)
     assert Action.objects.get().status == Action.Status.PENDING
+    account = MailAccount.objects.get()
+    assert account.state == (AccountState.FAILING if code == "CONTACTADMIN" else AccountState.AUTH_FAILED)
     server.faults.clear()
-    assert replay_due(inbox.account) == 1
+    services.resume_account(account)
+    assert replay_due(account) == 1
 
 
 @pytest.mark.parametrize("state", [AccountState.PAUSED, AccountState.AUTH_FAILED])

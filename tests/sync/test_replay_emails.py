@@ -1,6 +1,8 @@
 """What users did to Emails, told to a server with and without MOVE, UIDPLUS and keywords of one's own."""
 
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from django.utils import timezone
@@ -369,7 +371,7 @@ def test_destroy_without_uidplus_hides(start):
 # Refusals
 
 
-@pytest.mark.parametrize("code", ["OVERQUOTA", "NOPERM", "TRYCREATE", "READ-ONLY", "CANNOT"])
+@pytest.mark.parametrize("code", ["OVERQUOTA", "NOPERM", "READ-ONLY", "CANNOT"])
 @pytest.mark.req("R83")
 @pytest.mark.req("Y73")
 def test_move_refused_for_good_is_taken_back_and_told(start, code):
@@ -446,3 +448,40 @@ def test_temporary_refusal_waits_and_keeps_the_order(start, code):
 
     assert replay_due(inbox.account) == 2
     assert on_server(server, "Archive") == {1: {"\\Seen"}}
+
+
+# Keywords the server takes later
+
+
+@pytest.mark.req("Y65")
+@pytest.mark.parametrize("allows", ["all", "one"])
+def test_local_keywords_are_sent_once_the_server_takes_them(start, allows):
+    server, inbox, _ = start(config=ImapConfig(allows_keywords=False))
+    one, two = put(server, inbox, count=2)
+    set_keywords(None, [one, two], add=["blue"])
+    set_keywords(None, [one], add=["green"])
+    replay_account(inbox.account_id)
+    sync_mailbox(inbox.pk)
+    assert on_server(server, "INBOX") == {1: set(), 2: set()}
+    close_kept_sessions()
+    server.server.config = replace(server.server.config, allows_keywords=True)
+    if allows == "one":
+        for command in ("SELECT", "EXAMINE"):
+            server.faults.change_answer(command, only_blue_is_permanent, times=None)
+    server.store.append(server.user, "INBOX", make_raw())
+
+    sync_mailbox(inbox.pk)
+    replay_account(inbox.account_id)
+
+    first = {"blue", "green"} if allows == "all" else {"blue"}
+    assert on_server(server, "INBOX") == {1: first, 2: {"blue"}, 3: set()}
+    local = EmailKeyword.objects.filter(is_local_only=True).values_list("keyword", flat=True)
+    assert set(local) == {"blue", "green"} - first
+    count = Action.objects.count()
+    sync_mailbox(inbox.pk)
+    assert Action.objects.count() == count
+    assert keywords_of(one) == {"blue", "green"}
+
+
+def only_blue_is_permanent(answer: bytes) -> bytes:
+    return re.sub(rb"PERMANENTFLAGS \([^)]*\)", rb"PERMANENTFLAGS (\\Seen \\Deleted blue)", answer)

@@ -1,6 +1,7 @@
 """When servers that do not tell are asked, and how pages say that they are open."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -32,7 +33,7 @@ def due_times(polls: Polls, clock: Clock, user_id: int, *, is_heard: bool, has_n
         clock.now += 1
         if polls.is_due(user_id * 10, user_id=user_id, is_heard=is_heard, has_notify=has_notify):
             found.append(clock.now)
-    return [after - before for before, after in zip(found, found[1:], strict=False)]
+    return [after - before for before, after in itertools.pairwise(found)]
 
 
 @pytest.mark.req("Y79")

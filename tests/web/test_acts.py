@@ -104,12 +104,34 @@ def test_moving_to_a_mailbox_names_it(client: Client, account: MailAccount, inbo
     assert "Moved to 100% Projects" in body_of(client.get("/mail/inbox"))
 
 
-def test_a_move_into_another_account_is_refused_in_words(client: Client, alice: User, inbox: Mailbox) -> None:
+def test_a_move_into_another_account_is_offered_and_put_on_its_way(client: Client, alice: User, inbox: Mailbox) -> None:
     elsewhere = make_mailbox(make_account(alice), "Elsewhere")
     email = make_email(inbox)
+    own_list = reverse("mailbox", args=[inbox.account.public_id, inbox.public_id])
+    assert f'value="move:{elsewhere.public_id}"' in client.get(own_list).content.decode()
     act(client, f"move:{elsewhere.public_id}", email.thread.public_id)
-    assert place_of(email) == ["Inbox"]
-    assert "only within its own account" in body_of(client.get("/mail/inbox"))
+    assert place_of(email) == []
+    action = Action.objects.get()
+    assert (action.kind, action.account, action.mailbox) == (Action.Kind.TRANSFER, inbox.account, elsewhere)
+    page = body_of(client.get("/mail/inbox"))
+    assert "Moved to Elsewhere" in page
+    assert 'name="actions"' not in page
+
+
+def test_a_mailbox_that_lets_nothing_out_says_so(client: Client, account: MailAccount) -> None:
+    shared = make_mailbox(account, "Shared", rights="lrs")
+    email = make_email(shared)
+    source = reverse("mailbox", args=[account.public_id, shared.public_id])
+    act(client, "archive", email.thread.public_id, source=source)
+    assert place_of(email) == ["Shared"]
+    assert "You may not take mail out of Shared." in body_of(client.get(source))
+
+
+def test_opening_mail_that_may_not_be_marked_just_shows_it(client: Client, account: MailAccount) -> None:
+    email = make_email(make_mailbox(account, "Shared", rights="lr"))
+    response = client.get(reverse("thread", args=[email.thread.public_id]))
+    assert response.status_code == 200
+    assert keywords_of(email) == set()
 
 
 def test_an_account_without_archive_says_so(client: Client, alice: User) -> None:

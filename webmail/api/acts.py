@@ -8,14 +8,17 @@ from django.db import transaction
 from django.http import Http404
 
 from accounts.models import MailAccount
+from webmail.api import access
 from webmail.api.access import mailbox_for
 from webmail.api.auth import ApiRequest
 from webmail.api.problems import invalid
-from webmail.api.schemas.messages import BatchIn, ChangeIn, MessageChangeIn
-from webmail.journal.actions import keywords, move
+from webmail.api.schemas.messages import BatchFilterIn, BatchIn, ChangeIn, MessageChangeIn
+from webmail.journal.actions import keywords, move, selection
 from webmail.journal.models import Action
 from webmail.store import emails, mailboxes
 from webmail.store.models import Email, Mailbox, Role
+from webmail.store.search.parse import parse_query
+from webmail.store.search.run import search_emails
 
 
 def operation_headers(actions: Sequence[Action]) -> dict[str, str]:
@@ -130,3 +133,35 @@ def act_on_many(request: ApiRequest, account: MailAccount, batch: BatchIn, found
     named = batch.source_mailbox_id
     source = wanted_mailbox(request, account, named, "/source_mailbox_id") if named else None
     return move.move_emails(user, targets, target=target, source=source)
+
+
+def act_on_matching(request: ApiRequest, account: MailAccount, batch: BatchIn, wanted: BatchFilterIn) -> list[Action]:
+    """The one act of a batch on all messages that match a filter, however many (sync section 3.9)."""
+    user = request.auth.user
+    act = _act_of(request, account, batch)
+    if isinstance(act, selection.Destroy | selection.Trash):
+        request.auth.require("mail.delete")
+    within = [wanted_mailbox(request, account, wanted.mailbox_id, "/filter/mailbox_id")] if wanted.mailbox_id else None
+    if wanted.q.strip():
+        request.auth.require("mail.read")  # how many match tells of their content
+        terms = parse_query(wanted.q)
+        access.refuse_hidden_mailboxes(terms, [account])
+        query = search_emails(user, terms, within=within)
+    else:
+        query = Email.objects.filter(mailbox_rows__mailbox__in=within or [])
+    return selection.apply_to_query(user, query.filter(account=account), act)
+
+
+def _act_of(request: ApiRequest, account: MailAccount, batch: BatchIn) -> selection.Act:
+    if batch.action == "keywords":
+        return selection.Keywords(batch.add, batch.remove)
+    if batch.action == "trash":
+        return selection.Trash()
+    if batch.action == "destroy":
+        return selection.Destroy()
+    target = wanted_mailbox(request, account, batch.mailbox_id or "", "/mailbox_id")
+    if batch.action == "copy":
+        return selection.Copy(target)
+    named = batch.source_mailbox_id
+    source = wanted_mailbox(request, account, named, "/source_mailbox_id") if named else None
+    return selection.Move(target, source)

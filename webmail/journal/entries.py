@@ -197,9 +197,7 @@ def _pending(account_id: int, kinds: Sequence[str], since: datetime | None) -> Q
     return ActionEmail.objects.filter(unfinished, action__account_id=account_id, action__kind__in=kinds)
 
 
-def _pending_of(
-    rows: QuerySet[ActionEmail], email_ids: Collection[int] | None
-) -> Iterator[QuerySet[ActionEmail]]:
+def _pending_of(rows: QuerySet[ActionEmail], email_ids: Collection[int] | None) -> Iterator[QuerySet[ActionEmail]]:
     if email_ids is None:
         yield rows
         return

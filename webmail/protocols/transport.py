@@ -170,7 +170,11 @@ class Connection:
     # Reading --------------------------------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        """Receive at least one byte more, within the limits."""
+        """Receive at least one byte more into the buffer."""
+        self._buffer += self._receive()
+
+    def _receive(self) -> bytes:
+        """At least one byte more, within the limits."""
         self._refuse_closed()
         self._sock.settimeout(self._remaining())
         try:
@@ -189,7 +193,7 @@ class Connection:
         if self._bytes_left < 0:
             self.close()
             raise ServerMisbehaved("the server sent far more than was asked for")
-        self._buffer += chunk
+        return chunk
 
     def read_line(self, *, max_bytes: int = MAX_LINE_BYTES) -> bytes:
         """One line with its line end. Raises `ServerMisbehaved` beyond `max_bytes`."""
@@ -221,7 +225,7 @@ class Connection:
     def read_some(self) -> bytes:
         """Whatever is there, at least one byte."""
         if not self._buffer:
-            self._fill()
+            return self._receive()
         data = bytes(self._buffer)
         self._buffer.clear()
         return data

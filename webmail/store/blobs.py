@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import structlog
@@ -24,11 +24,12 @@ from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Blob, BlobLink
 from webmail.store.objects import S3Store
 from webmail.store.packs import LOW_SPACE_BYTES, LOW_SPACE_SHARE, PackStore, Place, Streamed, check_space
-from webmail.store.sql import chunks
+from webmail.store.sql import chunks, insert_rows, to_column
 
 __all__ = [
     "LOST", "LOW_SPACE_BYTES", "LOW_SPACE_SHARE", "BlobStore", "blob_store", "check_space", "get_blob_for", "link_blobs",
-    "lost_blobs", "mark_lost", "put_blob", "put_blobs", "put_stream", "read_blob", "upload_blob",
+    "lost_blobs", "mark_lost", "put_blob", "put_blobs", "put_stream", "read_blob", "store_bytes",
+    "upload_blob",
 ]  # fmt: skip
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,14 @@ def put_blobs(raws: Sequence[bytes]) -> list[Blob]:
 
     Call it outside of a transaction: the bytes must be safe before a row says so. Raises `StorageFull`.
     """
+    ids = store_bytes(raws)
+    rows = {blob.pk: blob for chunk in chunks(ids) for blob in Blob.objects.filter(pk__in=chunk)}
+    return [rows[pk] for pk in ids]
+
+
+def store_bytes(raws: Sequence[bytes]) -> list[int]:
+    """`put_blobs` for who needs only the ids of the rows: a first sync stores 20,000, and instances would take longer than
+    the bytes."""
     hashes = [hashlib.sha256(raw).hexdigest() for raw in raws]
     known = _claim(hashes)
     new = {sha256: raw for sha256, raw in zip(hashes, raws, strict=True) if sha256 not in known}
@@ -97,8 +106,9 @@ def put_stream(pieces: Iterable[bytes]) -> Blob:
     known = _claim([streamed.sha256])
     if known:
         store.discard(streamed)
-        return known[streamed.sha256]
-    return _point({streamed.sha256: streamed.place}, {streamed.sha256: streamed.size_bytes})[streamed.sha256]
+    else:
+        known = _point({streamed.sha256: streamed.place}, {streamed.sha256: streamed.size_bytes})
+    return Blob.objects.get(pk=known[streamed.sha256])
 
 
 def _store_with_room() -> BlobStore:
@@ -108,33 +118,31 @@ def _store_with_room() -> BlobStore:
     return store
 
 
-def _claim(hashes: Iterable[str]) -> dict[str, Blob]:
-    """The rows that are there and whose bytes are not lost. Old ones are touched, and so safe from the collector."""
+def _claim(hashes: Iterable[str]) -> dict[str, int]:
+    """The ids of rows that are there and whose bytes are not lost, by hash. Old ones are touched, and so safe from the
+    collector."""
     wanted = set(hashes)
     known = _find(wanted)
-    old = [blob.pk for blob in known.values() if blob.created_at < timezone.now() - TOUCH_AFTER]
+    old = [row.pk for row in known.values() if row.created_at < timezone.now() - TOUCH_AFTER]
     touched = sum(Blob.objects.filter(pk__in=chunk).update(created_at=timezone.now()) for chunk in chunks(old))
     if touched != len(old):
         known = _find(wanted)  # the collector was quicker with some: they are written again
-    return {sha256: blob for sha256, blob in known.items() if not blob.pack.startswith(LOST)}
+    return {sha256: row.pk for sha256, row in known.items() if not row.pack.startswith(LOST)}
 
 
-def _point(places: Mapping[str, Place], sizes: Mapping[str, int]) -> dict[str, Blob]:
-    """Rows for bytes that are durable now. A row whose bytes were lost gets the new place."""
-    Blob.objects.bulk_create(
-        (
-            Blob(sha256=sha256, size_bytes=sizes[sha256], pack=pack, offset=offset)
-            for sha256, (pack, offset) in places.items()
-        ),
-        ignore_conflicts=True,  # another worker stored the same bytes meanwhile: its row is as good
-    )
+def _point(places: Mapping[str, Place], sizes: Mapping[str, int]) -> dict[str, int]:
+    """Rows for bytes that are durable now; their ids by hash. A row whose bytes were lost gets the new place."""
+    now = to_column(datetime.now(UTC))
+    rows = [(sha256, sizes[sha256], pack, offset, now) for sha256, (pack, offset) in places.items()]
+    # Another worker may have stored the same bytes meanwhile: its row is as good.
+    insert_rows(Blob, ("sha256", "size_bytes", "pack", "offset", "created_at"), rows, ignore_conflicts=True)
     found = _find(places)
-    for sha256, blob in found.items():
-        if blob.pack.startswith(LOST):
-            blob.pack, blob.offset = places[sha256]
-            Blob.objects.filter(pk=blob.pk, pack__startswith=LOST).update(pack=blob.pack, offset=blob.offset)
+    for sha256, row in found.items():
+        if row.pack.startswith(LOST):
+            pack, offset = places[sha256]
+            Blob.objects.filter(pk=row.pk, pack__startswith=LOST).update(pack=pack, offset=offset)
             log.info("blobs.restored", blob=sha256)
-    return found
+    return {sha256: row.pk for sha256, row in found.items()}
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
@@ -177,7 +185,11 @@ def lost_blobs() -> QuerySet[Blob]:
 
 def link_blobs(account_id: int, blob_ids: Iterable[int], *, kind: str = BlobLink.Kind.MESSAGE) -> None:
     """Let the account read these blobs; uploads for a day, messages for good."""
-    expires_at: datetime | None = timezone.now() + UPLOAD_LIFETIME if kind == BlobLink.Kind.UPLOAD else None
+    if kind == BlobLink.Kind.MESSAGE:
+        rows = [(account_id, blob_id, kind, None) for blob_id in set(blob_ids)]
+        insert_rows(BlobLink, ("account_id", "blob_id", "kind", "expires_at"), rows, ignore_conflicts=True)
+        return
+    expires_at = timezone.now() + UPLOAD_LIFETIME
     BlobLink.objects.bulk_create(
         (
             BlobLink(account_id=account_id, blob_id=blob_id, kind=kind, expires_at=expires_at)
@@ -205,5 +217,17 @@ def get_blob_for(account_id: int, sha256: str) -> Blob | None:
     return None
 
 
-def _find(hashes: Iterable[str]) -> dict[str, Blob]:
-    return {blob.sha256: blob for chunk in chunks(hashes) for blob in Blob.objects.filter(sha256__in=chunk)}
+class _Row(NamedTuple):
+    pk: int
+    pack: str
+    created_at: datetime
+
+
+def _find(hashes: Iterable[str]) -> dict[str, _Row]:
+    return {
+        sha256: _Row(pk, pack, created_at)
+        for chunk in chunks(hashes)
+        for sha256, pk, pack, created_at in Blob.objects.filter(sha256__in=chunk).values_list(
+            "sha256", "pk", "pack", "created_at"
+        )
+    }

@@ -8,8 +8,10 @@ than one buffer goes to the store piece by piece.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from itertools import chain
+from typing import cast
 
 import structlog
 from django.db import transaction
@@ -30,6 +32,7 @@ from webmail.sync.imap import Fence, raw_name_of
 log = structlog.get_logger(__name__)
 
 STREAM_BYTES = 8_388_608  # a larger message is not held whole (Y94)
+SOON_S = 60.0  # what will be here by then comes whole at once
 PIECE_BYTES = 2_097_152  # of such a message, in memory at a time
 MAX_TRIES = 3  # answers without the message, before it counts as gone
 
@@ -52,8 +55,8 @@ def fetch_missing(session: ImapSession, account: MailAccount, lease: Fence, *, d
     looks again. Raises what the session raises, `LeaseLost` and `StorageFull`; batches that were committed stay.
     """
     _refuse_too_large(account.pk)
-    passed_over: set[int] = set()
-    while (batch := body_queue.next_batch(account, passed_over)) is not None:
+    run = _Run(session, account, lease, deadline)
+    while (batch := run.next_batch()) is not None:
         if time.monotonic() >= deadline:
             return False
         if budget.is_spent(account):
@@ -61,10 +64,10 @@ def fetch_missing(session: ImapSession, account: MailAccount, lease: Fence, *, d
             return True
         for mailbox_id, wanted in batch.by_mailbox().items():
             try:
-                passed_over |= _fetch_from(session, account, mailbox_id, wanted, lease, batch.stage)
+                run.fetch_from(mailbox_id, wanted, batch.stage)
             except PermanentlyRefused as error:
                 log.info("sync.bodies_refused", mailbox=mailbox_id, code=error.code)
-                passed_over |= {item.email_id for item in wanted}
+                run.passed_over |= {item.email_id for item in wanted}
         budget.count_session(account.pk, session)
     return True
 
@@ -130,81 +133,119 @@ def _stream(session: ImapSession, uid: int) -> Blob | None:
     return blobs.put_blob(raw) if raw is not None else None
 
 
-def _fetch_from(
-    session: ImapSession, account: MailAccount, mailbox_id: int, wanted: Sequence[Wanted], lease: Fence, stage: Stage
-) -> set[int]:
-    """Fetch these from one mailbox; returns the Emails that must wait for the next pass."""
-    mailbox = Mailbox.objects.get(pk=mailbox_id)
-    selected = session.selected
-    if selected is None or selected.raw_name != raw_name_of(mailbox):
-        selected = session.select(raw_name_of(mailbox), read_only=True)
-    if selected.uidvalidity != mailbox.uidvalidity:
-        return {item.email_id for item in wanted}  # the next pass of the mailbox relinks them
-    if stage is Stage.WHOLE:
-        return _fetch_whole(session, account, wanted, lease)
-    sizes = {item.uid: item.size_bytes for item in wanted}
-    texts = text_parts.fetch_texts(session, {item.uid: item.email_id for item in wanted}, sizes)
-    _store_texts(account.pk, texts, lease)
-    missed: set[int] = set()
-    for group in body_queue.cut(item for item in wanted if item.email_id not in texts):
-        missed |= _fetch_whole(session, account, group, lease)
-    return missed
+class _Run:
+    """One run over what is missing: how quick the server is, and what must wait for the next pass."""
 
+    def __init__(self, session: ImapSession, account: MailAccount, lease: Fence, deadline: float) -> None:
+        self.session = session
+        self.account = account
+        self.lease = lease
+        self.deadline = deadline
+        self.passed_over: set[int] = set()
+        self._has_texts = True
+        self._bytes = 0
+        self._seconds = 0.0
 
-def _fetch_whole(session: ImapSession, account: MailAccount, wanted: Sequence[Wanted], lease: Fence) -> set[int]:
-    email_of = {item.uid: item.email_id for item in wanted if item.size_bytes <= STREAM_BYTES}
-    done: set[int] = set()
-    raws: dict[int, bytes] = {}
-    for uid, raw in session.fetch_messages(list(email_of)) if email_of else ():
-        if len(raw) > MAX_MESSAGE_BYTES:
-            _give_up(account.pk, [email_of[uid]], TOO_LARGE)
-            done.add(email_of[uid])
-        else:
-            raws[email_of[uid]] = raw
-    _store(account, raws, lease)
-    done |= raws.keys()
-    for item in wanted:
-        if item.size_bytes > STREAM_BYTES and _fetch_streamed(session, account, item, lease):
-            done.add(item.email_id)
-    missed = [item.email_id for item in wanted if item.email_id not in done]
-    _count_misses(account.pk, missed)
-    return set(missed)
+    def next_batch(self) -> body_queue.Batch | None:
+        """What comes next. Where everything will be here in a moment, texts are not fetched apart: twice the work."""
+        batch = body_queue.next_batch(self.account, self.passed_over, has_texts=self._has_texts)
+        if batch is None or batch.stage is not Stage.TEXT or self.account.keep_bodies != KeepBodies.ALL:
+            return batch
+        left = body_queue.bytes_without_text(self.account.pk)
+        if not self._bytes or left * self._seconds > SOON_S * self._bytes:
+            return batch
+        self._has_texts = False
+        return body_queue.next_batch(self.account, self.passed_over, has_texts=False)
 
+    def fetch_from(self, mailbox_id: int, wanted: Sequence[Wanted], stage: Stage) -> None:
+        """Fetch these from one mailbox, until the deadline."""
+        mailbox = Mailbox.objects.get(pk=mailbox_id)
+        selected = self.session.selected
+        if selected is None or selected.raw_name != raw_name_of(mailbox):
+            selected = self.session.select(raw_name_of(mailbox), read_only=True)
+        if selected.uidvalidity != mailbox.uidvalidity:
+            # The next pass of the mailbox relinks them.
+            self.passed_over |= {item.email_id for item in wanted}
+            return
+        if stage is Stage.TEXT:
+            sizes = {item.uid: item.size_bytes for item in wanted}
+            texts = text_parts.fetch_texts(self.session, {item.uid: item.email_id for item in wanted}, sizes)
+            _store_texts(self.account.pk, texts, self.lease)
+            wanted = [item for item in wanted if item.email_id not in texts]
+        self._fetch_whole(wanted)
 
-def _fetch_streamed(session: ImapSession, account: MailAccount, item: Wanted, lease: Fence) -> bool:
-    try:
-        blob = _stream(session, item.uid)
-    except PermanentlyRefused as error:
-        if error.code != "TOOBIG":
-            raise
-        _give_up(account.pk, [item.email_id], TOO_LARGE)
+    def _fetch_whole(self, wanted: Sequence[Wanted]) -> None:
+        small = {item.uid: item.email_id for item in wanted if item.size_bytes <= STREAM_BYTES}
+        done = self._fetch_small(small) if small else set()
+        for item in wanted:
+            if item.size_bytes > STREAM_BYTES and not self._is_over() and self._fetch_streamed(item):
+                done.add(item.email_id)
+        if not self._is_over():
+            missed = [item.email_id for item in wanted if item.email_id not in done]
+            _count_misses(self.account.pk, missed)
+            self.passed_over |= set(missed)
+
+    def _fetch_small(self, email_of: Mapping[int, int]) -> set[int]:
+        """The server sends on while a batch is stored. Returns the Emails that are settled."""
+        done: set[int] = set()
+        raws: dict[int, bytes] = {}
+        held = 0
+        began = time.monotonic()
+        # Closed when the slice ends early, which leaves the connection in step.
+        with closing(cast("Generator[tuple[int, bytes]]", self.session.fetch_messages(list(email_of)))) as messages:
+            for uid, raw in messages:
+                done.add(email_of[uid])
+                if len(raw) > MAX_MESSAGE_BYTES:
+                    _give_up(self.account.pk, [email_of[uid]], TOO_LARGE)
+                    continue
+                raws[email_of[uid]] = raw
+                held += len(raw)
+                if len(raws) >= body_queue.BATCH or held >= body_queue.BATCH_BYTES:
+                    self._store(raws)
+                    raws, held = {}, 0
+                    if self._is_over():
+                        break
+        self._store(raws)
+        self._seconds += time.monotonic() - began
+        return done
+
+    def _store(self, raws: Mapping[int, bytes]) -> None:
+        """Bytes first, one fsync; rows after (R88)."""
+        if not raws:
+            return
+        ids = blobs.store_bytes(list(raws.values()))
+        with transaction.atomic():
+            self.lease.check()
+            attached = list(zip(raws, ids, strict=True))
+            emails.attach_blobs(self.account.pk, attached, keeps_text=_keeps_text(self.account))
+        self._bytes += sum(len(raw) for raw in raws.values())
+
+    def _fetch_streamed(self, item: Wanted) -> bool:
+        try:
+            blob = _stream(self.session, item.uid)
+        except PermanentlyRefused as error:
+            if error.code != "TOOBIG":
+                raise
+            _give_up(self.account.pk, [item.email_id], TOO_LARGE)
+            return True
+        if blob is None:
+            return False
+        with transaction.atomic():
+            self.lease.check()
+            emails.attach_blobs(self.account.pk, [(item.email_id, blob.pk)], keeps_text=_keeps_text(self.account))
         return True
-    if blob is None:
-        return False
-    with transaction.atomic():
-        lease.check()
-        emails.attach_blobs(account.pk, [(item.email_id, blob.pk)], keeps_text=_keeps_text(account))
-    return True
 
-
-def _store(account: MailAccount, raws: Mapping[int, bytes], lease: Fence) -> None:
-    """Bytes first, one fsync; rows after (R88)."""
-    if not raws:
-        return
-    stored = blobs.put_blobs(list(raws.values()))
-    with transaction.atomic():
-        lease.check()
-        attached = [(pk, blob.pk) for pk, blob in zip(raws, stored, strict=True)]
-        emails.attach_blobs(account.pk, attached, keeps_text=_keeps_text(account))
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self.deadline
 
 
 def _store_texts(account_id: int, texts: Mapping[int, bytes], lease: Fence) -> None:
     if not texts:
         return
-    stored = blobs.put_blobs(list(texts.values()))
+    stored = blobs.store_bytes(list(texts.values()))
     with transaction.atomic():
         lease.check()
-        emails.attach_texts(account_id, [(pk, blob.pk) for pk, blob in zip(texts, stored, strict=True)])
+        emails.attach_texts(account_id, list(zip(texts, stored, strict=True)))
 
 
 # What cannot be had ---------------------------------------------------------------------------------------------------

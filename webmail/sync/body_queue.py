@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.models import MailAccount
 from accounts.models.mail_account import KeepBodies
 from webmail.store.models import Email, Placement
+from webmail.store.sql import chunks
 
 SMALL_BYTES = 65_536  # such messages are fetched whole at once: reading and searching work while little was fetched
 BATCH = 200  # messages of one fsync (Y91)
+QUEUE = 2_000  # messages that are looked up at once
+QUEUE_BYTES = 268_435_456  # of them together, streamed
 BATCH_BYTES = 16_000_000  # of one batch, held in memory until they are durable (Y94)
 
 
@@ -71,8 +74,9 @@ def wanted_now(account: MailAccount) -> QuerySet[Email]:
     return rows.filter(Q(body_wanted_at__isnull=False) | Q(text_blob=None) | _kept_whole(account))
 
 
-def next_batch(account: MailAccount, passed_over: Collection[int]) -> Batch | None:
-    """What comes next, as much as one batch may hold; None when nothing can be had now."""
+def next_batch(account: MailAccount, passed_over: Collection[int], *, has_texts: bool = True) -> Batch | None:
+    """What comes next of one stage, newest first; None when nothing can be had now. `has_texts` False: large messages come
+    whole at once."""
     has_place = missing(account.pk).filter(placements__uid__isnull=False, placements__gone_at=None)
     no_text = Q(text_blob=None)
     for stage, part in (
@@ -81,19 +85,30 @@ def next_batch(account: MailAccount, passed_over: Collection[int]) -> Batch | No
         (Stage.TEXT, no_text),
         (Stage.WHOLE, _kept_whole(account)),
     ):
+        if stage is Stage.TEXT and not has_texts:
+            continue
+        limit = BATCH if stage is Stage.TEXT else QUEUE
         found = has_place.filter(part).order_by("-received_at").values_list("id", flat=True)
-        ids = [pk for pk in dict.fromkeys(found[: BATCH + 2 * len(passed_over)]) if pk not in passed_over][:BATCH]
+        ids = [pk for pk in dict.fromkeys(found[: limit + 2 * len(passed_over)]) if pk not in passed_over][:limit]
         if wanted := places(ids):
-            return Batch(stage, wanted if stage is Stage.TEXT else _cut_to_size(wanted))
+            return Batch(stage, wanted if stage is Stage.TEXT else cut_to_size(wanted, QUEUE_BYTES))
     return None
+
+
+def bytes_without_text(account_id: int) -> int:
+    """How much there is still to fetch of messages of which nothing is here."""
+    left = missing(account_id).filter(text_blob=None).aggregate(size=Sum("size_bytes"))["size"]
+    return left or 0
 
 
 def places(email_ids: Sequence[int]) -> list[Wanted]:
     """One place on the server for each Email that has one, in the order given."""
-    rows = Placement.objects.filter(
-        email_id__in=email_ids, uid__isnull=False, gone_at=None, uidvalidity=F("mailbox__uidvalidity")
-    ).values_list("email_id", "mailbox_id", "uidvalidity", "uid", "email__size_bytes")
-    found = {row[0]: Wanted(row[0], row[1], row[2] or 0, row[3] or 0, row[4]) for row in rows}
+    found: dict[int, Wanted] = {}
+    for chunk in chunks(email_ids):
+        rows = Placement.objects.filter(
+            email_id__in=chunk, uid__isnull=False, gone_at=None, uidvalidity=F("mailbox__uidvalidity")
+        ).values_list("email_id", "mailbox_id", "uidvalidity", "uid", "email__size_bytes")
+        found |= {row[0]: Wanted(row[0], row[1], row[2] or 0, row[3] or 0, row[4]) for row in rows}
     return [found[pk] for pk in email_ids if pk in found]
 
 
@@ -102,7 +117,7 @@ def cut(wanted: Iterable[Wanted]) -> list[list[Wanted]]:
     rest = list(wanted)
     groups = []
     while rest:
-        group = _cut_to_size(rest)
+        group = cut_to_size(rest, BATCH_BYTES)
         groups.append(group)
         rest = rest[len(group) :]
     return groups
@@ -117,10 +132,11 @@ def _kept_whole(account: MailAccount) -> Q:
     return Q()
 
 
-def _cut_to_size(wanted: list[Wanted]) -> list[Wanted]:
+def cut_to_size(wanted: list[Wanted], limit_bytes: int) -> list[Wanted]:
+    """The first of the messages that have so many bytes together; one at least."""
     total = 0
     for number, item in enumerate(wanted):
         total += item.size_bytes
-        if total > BATCH_BYTES and number:
+        if total > limit_bytes and number:
             return wanted[:number]
     return wanted

@@ -260,9 +260,9 @@ def _sample_agrees(session: ImapSession, mailbox: Mailbox, rename: Rename) -> bo
 def _removable(session: ImapSession, rows: Sequence[Mailbox], ids: Sequence[int]) -> list[Mailbox]:
     """Mailboxes that two LISTs lacked and of which STATUS knows nothing either, the deepest first."""
     missing = [row for row in rows if row.pk in ids]
-    asked = {raw_name_of(row) for row in missing if row.is_selectable}
+    asked = {raw_name_of(row) for row in missing if row.is_selectable and row.remote_name}
     absent = session.absent_of(sorted(asked)) if asked else set()
-    gone = [row for row in missing if not row.is_selectable or raw_name_of(row) in absent]
+    gone = [row for row in missing if not row.is_selectable or not row.remote_name or raw_name_of(row) in absent]
     return sorted(gone, key=lambda row: row.remote_name.count(row.delimiter) if row.delimiter else 0, reverse=True)
 
 
@@ -316,6 +316,7 @@ def _wanted(
 
 
 def _apply(record: changes.Record, facts: _Facts, renames: Sequence[Rename]) -> None:
+    _step_aside(record, renames)
     _rename(renames, facts)
     rows = _remote_rows(record.account_id)
     by_name = {row.remote_name: row for row in rows if row.remote_name}
@@ -334,6 +335,30 @@ def _apply(record: changes.Record, facts: _Facts, renames: Sequence[Rename]) -> 
     _hide_absent(record, facts)
 
 
+def _step_aside(record: changes.Record, renames: Sequence[Rename]) -> None:
+    """Another mailbox bears the name now, so the one we knew by it is gone. It is hidden without a name, goes with the next
+    complete LIST as absent ones do (R81), and is itself again if its MAILBOXID is listed until then."""
+    ids = {rename.mailbox_id for rename in renames}
+    names = [_text(rename.listed.raw_name) for rename in renames]
+    rows = Mailbox.objects.filter(account_id=record.account_id, remote_name__in=names).exclude(pk__in=ids)
+    for row in rows.select_related("parent"):
+        placements.detach(row)
+        Mailbox.objects.filter(pk=row.pk).update(
+            remote_name="",
+            name=_name_not_taken(record.account_id, row.name, row.parent),
+            missing_since=row.missing_since or timezone.now(),
+            is_subscribed=True,
+            trouble="",
+            uidvalidity=None,
+            uidnext=None,
+            highestmodseq=None,
+            delta_modseq=None,
+            backfill_uid=None,
+        )
+        record.touch(changes.MAILBOX, [row.pk])
+        log.warning("sync.mailbox_replaced", account=record.account_id, mailbox=row.pk)
+
+
 def _rename(renames: Sequence[Rename], facts: _Facts) -> None:
     """Two mailboxes may have changed names with each other: all old names are given up first, within the transaction."""
     ids = [rename.mailbox_id for rename in renames]
@@ -347,7 +372,8 @@ def _unnamed(rows: Sequence[Mailbox], wanted: _Wanted, gone: set[str], facts: _F
     """A mailbox the user has just made, or renamed, and the server did meanwhile although its answer was lost."""
     parent_id = wanted.parent and wanted.parent.pk
     for row in rows:
-        is_ours = not row.remote_name or (row.remote_name in gone and row.pk in facts.waiting.renamed)
+        is_unmade = not row.remote_name and row.missing_since is None
+        is_ours = is_unmade or (row.remote_name in gone and row.pk in facts.waiting.renamed)
         if is_ours and row.name == wanted.name and row.parent_id == parent_id:
             return row
     return None

@@ -25,7 +25,7 @@ from webmail.protocols.imap.uid_set import UidRanges
 from webmail.store import changes, mailboxes
 from webmail.store.models import Mailbox
 from webmail.store.sql import chunks
-from webmail.sync import placements, plan, points
+from webmail.sync import local_keywords, placements, plan, points
 from webmail.sync.errors import DoubtfulAnswer
 from webmail.sync.placements import Written
 
@@ -286,5 +286,6 @@ class Visit:
             return
         with transaction.atomic():
             self.lease.check()
+            local_keywords.offer(self.mailbox, self.selected)
             self.save(**fields, synced_at=timezone.now())
         points.reached("imap.cursor_committed")

@@ -57,7 +57,7 @@ class Held:
     """A mailbox as we have it."""
 
     id: int
-    raw_name: bytes
+    raw_name: bytes  # empty: not made yet, or (missing) another mailbox has taken its name
     role: str = ""
     is_role_chosen: bool = False
     remote_id: str = ""
@@ -95,6 +95,7 @@ def complete_tree(listed: Sequence[Listed]) -> list[Listed]:
 # | lacks many at once         | doubted already | hide them                                                   |
 # | lacks one                  | not missing yet | hide it (Y26)                                               |
 # | lacks one                  | missing already | remove it, if STATUS fails too                              |
+# | any                        | missing, and its name is another's now | remove it                            |
 # | has one                    | missing         | show it again                                               |
 def is_believable(listed: Iterable[Listed]) -> bool:
     """Every account has an INBOX (RFC 3501 5.1); an answer without it is a broken server's."""
@@ -124,7 +125,10 @@ def absent_mailboxes(
     doubted = {item.id for item in fresh if is_mass and not item.is_doubted}
     return Absent(
         hide=tuple(item.id for item in gone if not item.is_missing and item.id not in doubted),
-        remove=tuple(item.id for item in gone if item.is_missing and item.id not in unwanted),
+        remove=(
+            *(item.id for item in gone if item.is_missing and item.id not in unwanted),
+            *(item.id for item in held if item.is_missing and not item.raw_name),
+        ),
         doubt=tuple(sorted(doubted)),
     )
 
@@ -152,7 +156,9 @@ def find_renames(held: Sequence[Held], listed: Sequence[Listed]) -> list[Rename]
     found = [
         Rename(item.id, by_id[item.remote_id], needs_sample=False)
         for item in held
-        if item.raw_name and item.remote_id in by_id and by_id[item.remote_id].raw_name != item.raw_name
+        if (item.raw_name or item.is_missing)
+        and item.remote_id in by_id
+        and by_id[item.remote_id].raw_name != item.raw_name
     ]
     settled = {rename.mailbox_id for rename in found}
     taken = {rename.listed.raw_name for rename in found}
@@ -198,7 +204,7 @@ def _name_below(raw_name: bytes, moved: Mapping[bytes, Listed]) -> bytes:
     """What a mailbox is called now if a mailbox above it was renamed; empty when none was."""
     for old, new in moved.items():
         end = new.delimiter.encode("latin-1", "replace")
-        if end and raw_name.startswith(old + end):
+        if old and end and raw_name.startswith(old + end):
             return new.raw_name + raw_name[len(old) :]
     return b""
 

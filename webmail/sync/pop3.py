@@ -10,7 +10,8 @@ comes twice. A placement without an Email, or one whose Email is in no mailbox a
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from accounts.models import MailAccount
@@ -18,7 +19,7 @@ from webmail.mime.limits import MAX_MESSAGE_BYTES
 from webmail.protocols.pop3.session import Pop3Session
 from webmail.store.leases import HeldLease
 from webmail.store.models import Mailbox, Role
-from webmail.sync import points, pop3_leaving, pop3_listing, pop3_plan, pop3_rows
+from webmail.sync import budget, points, pop3_leaving, pop3_listing, pop3_plan, pop3_rows
 from webmail.sync.connections import pop3_session
 from webmail.sync.pop3_listing import Answers
 from webmail.sync.pop3_rows import Held, Maildrop
@@ -43,7 +44,7 @@ def sync_inbox(account: MailAccount, lease: HeldLease, *, deadline: float) -> Po
     """
     inbox = Mailbox.objects.get(account=account, role=Role.INBOX, source=Mailbox.Source.REMOTE)
     drop = Maildrop(account, inbox, lease, pop3_rows.read_held(inbox))  # before the server is asked (Y50)
-    with pop3_session(account) as session:
+    with pop3_session(account) as session, _counting(account, session):
         raws = pop3_listing.read_listing(drop, session)
         answers = pop3_listing.decide(drop, session, deadline)
         _note_presence(drop, answers)
@@ -65,6 +66,15 @@ def sync_inbox(account: MailAccount, lease: HeldLease, *, deadline: float) -> Po
         login_delay_s=session.login_delay_s,
         note=pop3_leaving.expiry_note(account, session.expire_days),
     )
+
+
+@contextmanager
+def _counting(account: MailAccount, session: Pop3Session) -> Iterator[None]:
+    """What the session moves belongs to the bytes of the day, however it ends (reliability R84)."""
+    try:
+        yield
+    finally:
+        budget.count_session(account.pk, session)
 
 
 def _note_presence(drop: Maildrop, answers: Answers) -> None:
@@ -99,6 +109,7 @@ def _retrieve(
         points.reached("pop3.retrieved")
         if messages:
             pop3_rows.store_messages(drop, messages)
+        budget.count_session(drop.account.pk, session)
     return True
 
 

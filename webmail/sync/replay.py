@@ -5,8 +5,9 @@
                  |-----> failed       permanent refusal: the rows are put back and the user sees why
                  |-----> stopped      by the user, between two batches: what was not told is put back
 
-This is the order and the outcomes; what is said to the server is in `replay_emails` and `replay_mailboxes`. POP3 knows no such
-acts: there the rows are the truth and an Action is done at once. It must not change rows in any other way than by taking back.
+This is the order; what becomes of a refusal is in `replay_refusals`, and what is said to the server in `replay_emails`,
+`replay_mailboxes` and `transfer`. POP3 knows no such acts: there the rows are the truth and an Action is done at once. A TRANSFER
+that waits for the server of another account holds up only what is about the same Emails.
 """
 
 from __future__ import annotations
@@ -15,26 +16,24 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-import structlog
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.credentials import CredentialError
 from accounts.models import AccountState, MailAccount
-from webmail import dispatch
 from webmail.journal import entries
 from webmail.journal.actions import putting_back, selection
-from webmail.journal.models import Action
-from webmail.protocols.errors import BadArgument, PermanentlyRefused, ProtocolError, TemporarilyRefused
+from webmail.journal.models import Action, ActionEmail
+from webmail.protocols.errors import BadArgument, ProtocolError, ServerError
 from webmail.protocols.imap.session import ImapSession
-from webmail.store import changes, leases
-from webmail.sync import replay_emails, replay_mailboxes
+from webmail.store import leases
+from webmail.sync import replay_emails, replay_mailboxes, replay_refusals, transfer
 from webmail.sync.connections import account_session
-from webmail.sync.errors import SyncError, plain_reason
+from webmail.sync.errors import SyncError
 from webmail.sync.replay_places import NotLocated, StopWanted
+from webmail.sync.replay_refusals import Verdict
 
-log = structlog.get_logger(__name__)
-
-LEASE_S = 300.0  # longer than any one Action; renewed before each
+LEASE_S = 300.0  # longer than any one Action; renewed before each, and before each batch of a TRANSFER
 
 MERGED_ACTIONS = 1_000  # of the same change to keywords, told to the server as one
 
@@ -46,8 +45,6 @@ _HANDLERS: Mapping[str, Callable[[ImapSession, Action], None]] = {
     Action.Kind.RENAME_MAILBOX: replay_mailboxes.replay_rename,
     Action.Kind.DELETE_MAILBOX: replay_mailboxes.replay_delete,
 }
-
-_ABOUT_MAILBOXES = frozenset({Action.Kind.CREATE_MAILBOX, Action.Kind.RENAME_MAILBOX, Action.Kind.DELETE_MAILBOX})
 
 
 def replay_account(account_id: int) -> int:
@@ -66,9 +63,10 @@ def replay_account(account_id: int) -> int:
         _stop_unwanted(account_id)
         while actions := _next_actions(account_id):
             lease.extend(LEASE_S)
-            if not _replay(account, actions):
+            if _replay(account, actions, lease):
+                ended += len(actions)
+            elif actions[0].kind != Action.Kind.TRANSFER:
                 break
-            ended += len(actions)
         return ended
 
 
@@ -80,9 +78,21 @@ def _stop_unwanted(account_id: int) -> None:
 
 def _next_actions(account_id: int) -> list[Action]:
     """The oldest open Action when its time has come, and those after it that ask for the same change of keywords. Others
-    behind it wait: order is kept. Only changes of other keywords may be overtaken, since they do not touch each other."""
-    first = _next_action(account_id)
-    if first is None or first.kind != Action.Kind.KEYWORDS or first.unapplied:
+    behind it wait: order is kept. Only changes of other keywords may be overtaken, since they do not touch each other, and a
+    TRANSFER that waits, by what is about other Emails."""
+    waiting: list[int] = []
+    first = None
+    for action in Action.objects.filter(account_id=account_id, status__in=Action.OPEN).order_by("id").iterator():
+        if _is_waiting(action):
+            if action.kind != Action.Kind.TRANSFER:
+                return []
+            waiting.append(action.pk)
+        elif waiting and _shares_emails(action, waiting):
+            waiting.append(action.pk)
+        else:
+            first = action
+            break
+    if first is None or waiting or first.kind != Action.Kind.KEYWORDS or first.unapplied:
         return [first] if first is not None else []
     found = [first]
     behind = Action.objects.filter(account_id=account_id, status__in=Action.OPEN, pk__gt=first.pk).order_by("id")
@@ -102,31 +112,47 @@ def _words_of(action: Action) -> set[str]:
     return {*action.arguments["add"], *action.arguments["remove"]}
 
 
-def _next_action(account_id: int) -> Action | None:
-    """The oldest open Action when its time has come. Those behind it wait: order is kept."""
-    action = Action.objects.filter(account_id=account_id, status__in=Action.OPEN).order_by("id").first()
-    if action is None:
-        return None
-    is_waiting = action.status == Action.Status.PENDING and action.attempts and action.next_try_at > timezone.now()
-    return None if is_waiting else action
+def _is_waiting(action: Action) -> bool:
+    return action.status == Action.Status.PENDING and bool(action.attempts) and action.next_try_at > timezone.now()
 
 
-def _replay(account: MailAccount, actions: Sequence[Action]) -> bool:
+def _shares_emails(action: Action, others: Sequence[int]) -> bool:
+    """Whether the Action is about Emails, or a mailbox, that one of the others is about."""
+    while action.unapplied and selection.apply_next(action):
+        pass
+    carried = ActionEmail.objects.filter(action__in=others, is_done=False)
+    if action.mailbox_id is not None and carried.filter(source_id=action.mailbox_id).exists():
+        return action.kind not in {Action.Kind.MOVE, Action.Kind.COPY} or _shares_rows(action, carried)
+    return _shares_rows(action, carried)
+
+
+def _shares_rows(action: Action, carried: QuerySet[ActionEmail]) -> bool:
+    return action.emails.filter(email_id__in=carried.values("email_id")).exists()
+
+
+# Carrying out ---------------------------------------------------------------------------------------------------------
+
+
+def _replay(account: MailAccount, actions: Sequence[Action], lease: leases.HeldLease) -> bool:
     """One Action, or several as one; whether it came to an end. Lost connections and refused sign-ins go up to the caller."""
     for action in actions:
         entries.start(action)
         while action.unapplied and selection.apply_next(action):
             pass  # a process died while it changed the rows
-    if account.is_pop3:
+    is_transfer = actions[0].kind == Action.Kind.TRANSFER
+    if account.is_pop3 and not is_transfer:
         for action in actions:
             _finish_local(action)
         return True
     try:
+        if is_transfer:
+            return _carry_across(actions[0], lease)
         with account_session(account) as session:
             return _carry_out(session, actions)
     except (ProtocolError, SyncError, CredentialError) as error:
         # Also what refuses the session as a whole: that says nothing about the act.
-        _wait(actions, plain_reason(error))
+        replay_refusals.wait(actions, error)
+        replay_refusals.stop_account(account, error)
         raise
 
 
@@ -143,44 +169,28 @@ def _carry_out(session: ImapSession, actions: Sequence[Action]) -> bool:
         return all(action.status == Action.Status.STOPPED for action in actions) or _carry_out(
             session, [action for action in actions if action.status != Action.Status.STOPPED]
         )
-    except (PermanentlyRefused, BadArgument) as error:
-        if len(actions) > 1:  # only the guilty one is taken back
+    except (ServerError, BadArgument, NotLocated) as error:
+        if len(actions) > 1 and replay_refusals.is_about_the_act(error):  # only the guilty one is taken back
             ended = [_carry_out(session, [action]) for action in actions]
             return all(ended)
-        _take_back(actions[0], error)
-    except NotLocated as error:
-        _wait(actions, _words(error))
-        return False
-    except TemporarilyRefused as error:
-        _wait(actions, plain_reason(error))
-        return False
+        verdict = replay_refusals.judge(actions, error, session)
+        if verdict is Verdict.AGAIN:
+            return _carry_out(session, actions)
+        return verdict is Verdict.ENDED
     return True
 
 
-def _wait(actions: Sequence[Action], reason: str) -> None:
-    for action in actions:
-        entries.mark_waiting(action, error=reason)
-
-
-def _take_back(action: Action, error: ProtocolError) -> None:
-    """The server refused for good: the rows go back to what they were, and the user is told."""
-    putting_back.put_back(action)  # batch by batch; cut in between, the rest is refused and put back once more
-    with changes.recording(action.account_id):
-        if action.kind in _ABOUT_MAILBOXES:
-            replay_mailboxes.take_back(action)
-        entries.mark_failed(action, error=_words(error))
-        replay_mailboxes.drop_unmade(action.mailbox)
-        # A mailbox that could not be deleted is put right by the next complete LIST.
-        dispatch.wake("sync.account", action.account_id)
-    log.warning("replay.refused", account=action.account_id, action=action.pk, kind=action.kind)
-
-
-def _words(error: ProtocolError | NotLocated) -> str:
-    """For people. Where the server said nothing, the refusal is ours and its text says why."""
-    if getattr(error, "server_text", ""):
-        return plain_reason(error)
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
+def _carry_across(action: Action, lease: leases.HeldLease) -> bool:
+    """A TRANSFER. Trouble with the other account's server is no trouble of this account."""
+    try:
+        transfer.replay_transfer(action, lambda: lease.extend(LEASE_S))
+    except transfer.AtTarget as trouble:
+        verdict = replay_refusals.judge_target(action, trouble)
+    except (ServerError, BadArgument, NotLocated) as error:
+        verdict = replay_refusals.judge([action], error, None)
+    else:
+        return True
+    return _carry_across(action, lease) if verdict is Verdict.AGAIN else verdict is Verdict.ENDED
 
 
 def _finish_local(action: Action) -> None:

@@ -22,7 +22,7 @@ from webmail.store import emails
 from webmail.store.ingest import NewEmail, Place, fingerprint_of
 from webmail.store.models import Email, Mailbox, Placement
 from webmail.store.sql import chunks
-from webmail.sync.errors import SyncError
+from webmail.sync.errors import SyncError, plain_reason
 from webmail.sync.imap import raw_name_of
 
 GIVE_UP_LOCATING = 6  # tries after which old UIDs in a mailbox that was made anew are nobody's task any more
@@ -38,6 +38,14 @@ class NotLocated(SyncError):
 
 class StopWanted(SyncError):
     """The user does not want the rest of this Action any more."""
+
+
+def words_of(error: Exception) -> str:
+    """A refusal for people. Where the server said nothing, the refusal is ours and its text says why."""
+    if getattr(error, "server_text", ""):
+        return plain_reason(error)
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 @dataclass

@@ -34,8 +34,9 @@ def users_with_pages() -> frozenset[int]:
         return frozenset()
     finally:
         client.close()
-    ids = (bytes(channel).decode("ascii", "replace").removeprefix(PAGES) for channel in channels)
-    return frozenset(int(user_id) for user_id in ids if user_id.isdigit())
+    names = (channel.decode("ascii", "replace") if isinstance(channel, bytes) else channel for channel in channels)
+    ids = (name.removeprefix(PAGES) for name in names)
+    return frozenset(int(user_id) for user_id in ids if user_id.isdecimal())
 
 
 class Polls:

@@ -206,6 +206,9 @@ def _move(user: User, act: Act, source: ListSource) -> Outcome:
     done = move.move_emails(user, _meant(user, act, source), target=target)
     name = {"name": mailbox_title(target)}
     one, many = _("Moved to %(name)s") % name, _("%%(count)s moved to %(name)s") % name
+    if any(action.kind == Action.Kind.TRANSFER for action in done):
+        # The message becomes another one there: nothing here could be put back.
+        return Outcome(_count(act, one, many), is_gone=True)
     return Outcome(_count(act, one, many), tuple(done), is_gone=True)
 
 

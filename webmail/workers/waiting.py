@@ -53,7 +53,7 @@ def wanted_bodies() -> list[int]:
 def accounts_to_index() -> list[int]:
     """Accounts with bytes that were not parsed yet, or with Emails that are not in the search index yet."""
     raw = Email.objects.filter(is_indexed=False, blob__isnull=False)
-    text = Email.objects.filter(is_indexed=False, blob=None, text_blob__isnull=False)
+    text = Email.objects.filter(is_indexed=False, text_blob__isnull=False)
     unfound = Email.objects.filter(has_document=False)
     found = {
         account_id

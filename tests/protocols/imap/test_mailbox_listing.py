@@ -7,7 +7,7 @@ from tests.protocols.imap.test_wire import talking
 from tests.protocols.loopback import Peer
 from webmail.protocols.imap import roles
 from webmail.protocols.imap.fetch_reader import Response
-from webmail.protocols.imap.mailbox_list import read_rights_line
+from webmail.protocols.imap.mailbox_list import read_rights_line, read_status_line
 from webmail.protocols.imap.namespaces import Namespaces, read_namespaces
 from webmail.protocols.imap.roles import guess_role
 
@@ -51,6 +51,33 @@ def test_the_top_of_a_prefix_needs_its_delimiter() -> None:
 def test_rights_are_letters_in_order() -> None:
     assert read_rights_line(Response(b'* MYRIGHTS "a b" wslr"')) == (b"a b", "lrsw")
     assert read_rights_line(Response(b"* MYRIGHTS")) is None
+
+
+@pytest.mark.req("Y23")
+@pytest.mark.parametrize(
+    ("item", "mailbox_id"),
+    [
+        (b"(F2212ea87-6097-4256)", "F2212ea87-6097-4256"),
+        (b'("M_1")', "M_1"),
+        (b"(" + b"a" * 255 + b")", "a" * 255),
+        (b"(" + b"a" * 256 + b")", None),
+        (b"(~freed~)", None),
+        (b"(\xff\xfe)", None),
+        (b'("two words")', None),
+        (b'("")', None),
+        (b"()", None),
+        (b"M1", None),
+        (b"NIL", None),
+        (b"((M1))", None),
+    ],
+)
+def test_a_mailbox_id_is_one_by_its_grammar_or_none(item: bytes, mailbox_id: str | None) -> None:
+    line = b"* STATUS Work (MESSAGES 3 UIDNEXT 9 UIDVALIDITY 7 MAILBOXID " + item + b")"
+    found = read_status_line(Response(line))
+    assert found is not None
+    name, status = found
+    assert (name, status.messages, status.uidnext, status.uidvalidity) == (b"Work", 3, 9, 7)
+    assert status.mailbox_id == mailbox_id
 
 
 @pytest.mark.req("Y20")

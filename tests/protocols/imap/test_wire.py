@@ -624,7 +624,7 @@ def test_search_answers_are_ascending_and_unique(data: bytes, expected: list[int
 def test_a_message_id_search_leaves_out_what_lies_before() -> None:
     with talking(on(b"UID SEARCH", b"* SEARCH 4 8\r\n")) as (session, server):
         assert session.search_message_id("<a@b>", since_uid=5) == [8]
-        assert b'UID SEARCH UID 5:* HEADER Message-ID "<a@b>"' in server.peers[0].received
+        assert b'UID SEARCH UID 5:4294967295 HEADER Message-ID "<a@b>"' in server.peers[0].received
 
 
 QRESYNC = b"* OK [UIDVALIDITY 5] x\r\n* OK [UIDNEXT 9] x\r\n* OK [HIGHESTMODSEQ 90] x\r\n"

@@ -82,15 +82,19 @@ def list_messages(
     f"{LIST}/batch",
     scope="mail.modify",
     answers={200: BatchOut},
-    problems=["invalid-properties", "conflict"],
+    problems=["invalid-properties", "conflict", "unsupported-filter"],
 )
 def change_messages(request: ApiRequest, account_id: str, body: BatchIn) -> HttpResponse:
     """Do one thing to many messages.
 
     Ids that do not exist are told and leave the others alone; all else is one transaction here and one group of operations
-    on the mail server.
+    on the mail server. With `filter` any number of messages is changed, some thousands in a transaction.
     """
     account = access.account_for(request, account_id)
+    if body.filter is not None:
+        actions = acts.act_on_matching(request, account, body, body.filter)
+        done = BatchOut(results=[], operation_ids=[action.public_id for action in actions])
+        return answer(request, done, headers=acts.operation_headers(actions))
     ids = list(dict.fromkeys(body.ids))
     with transaction.atomic():
         found = access.emails_for(request, account, ids)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.db.models import Q
 from django.http import HttpResponse
 from ninja import Router
 
-from accounts.models import MailAccount, User
+from accounts.models import User
 from webmail.api import access, lists
 from webmail.api.answers import answer, link_header
 from webmail.api.auth import ApiRequest
@@ -18,9 +16,8 @@ from webmail.api.cursors import list_name, neighbours, read_place
 from webmail.api.operations import operation
 from webmail.api.resources.messages import Limit
 from webmail.api.schemas.messages import MessageListOut
-from webmail.store.models import Mailbox
 from webmail.store.queries.emails import PAGE_SIZE, list_query, read_rows
-from webmail.store.search.parse import QueryFault, Term, parse_query
+from webmail.store.search.parse import parse_query
 from webmail.store.search.run import search_emails
 
 router = Router(tags=["search"])
@@ -53,7 +50,7 @@ def search_messages(
     found = [access.account_for(request, account_id)] if account_id else access.accounts_for(request)
     user = request.auth.user
     terms = parse_query(q)
-    _refuse_hidden_mailboxes(terms, found)
+    access.refuse_hidden_mailboxes(terms, found)
     hits = search_emails(user, terms, zone=_zone(user)).filter(account__in=found)
     name = list_name(kind="search", q=q, accounts=[account.public_id for account in found])
     place = read_place(name, after=after, before=before)
@@ -65,17 +62,6 @@ def search_messages(
     return answer(
         request, MessageListOut(messages=rows, next=next_cursor, prev=prev_cursor, total=total), headers=headers
     )
-
-
-def _refuse_hidden_mailboxes(terms: Sequence[Term], accounts: Sequence[MailAccount]) -> None:
-    """`in:` must not tell of mailboxes in accounts this credential may not see. Raises `QueryFault` as for unknown ones."""
-    for term in terms:
-        if term.operator == "in" and term.value.lower() != "anywhere":
-            named = Mailbox.objects.filter(
-                Q(role=term.value.lower()) | Q(name__iexact=term.value), account__in=accounts
-            )
-            if not named.exists():
-                raise QueryFault(f"There is no mailbox {term.value!r}. A name with blanks needs quotes.", term.position)
 
 
 def _zone(user: User) -> tzinfo:

@@ -141,14 +141,28 @@ class MessageChangeIn(Input):
     mailbox_ids: WholeOrChange | None = None
 
 
+class BatchFilterIn(Input):
+    """All messages of the account that match: in one mailbox, or meeting a search query, or both."""
+
+    mailbox_id: Id | None = None
+    q: Annotated[Text, Field(max_length=1_000)] = ""
+
+    @model_validator(mode="after")
+    def _names_something(self) -> BatchFilterIn:
+        if self.mailbox_id is None and not self.q.strip():
+            raise ValueError("a filter needs mailbox_id or q")
+        return self
+
+
 class BatchIn(Input):
-    """One act on many messages.
+    """One act on many messages: those named by `ids`, or all that match `filter`.
 
     `keywords`: with `add` and `remove`. `move`: to `mailbox_id`, out of `source_mailbox_id` or all others. `copy`: to
     `mailbox_id` as well. `trash`, `destroy`: no more arguments.
     """
 
-    ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_BATCH)]
+    ids: Annotated[list[Id], Field(max_length=MAX_BATCH)] = []
+    filter: BatchFilterIn | None = None
     action: Literal["keywords", "move", "copy", "trash", "destroy"]
     add: Annotated[list[Text], Field(max_length=100)] = []
     remove: Annotated[list[Text], Field(max_length=100)] = []
@@ -157,6 +171,8 @@ class BatchIn(Input):
 
     @model_validator(mode="after")
     def _arguments_fit(self) -> BatchIn:
+        if bool(self.ids) == (self.filter is not None):
+            raise ValueError("name messages by ids or by a filter")
         if self.action in {"move", "copy"} and self.mailbox_id is None:
             raise ValueError(f"{self.action} needs mailbox_id")
         if self.action == "keywords" and not (self.add or self.remove):
@@ -172,5 +188,7 @@ class BatchResultOut(Output):
 
 
 class BatchOut(Output):
+    """`results` is empty for a filter; the operations tell how many messages they are about and how far they are."""
+
     results: list[BatchResultOut]
     operation_ids: list[str]

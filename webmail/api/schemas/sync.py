@@ -48,7 +48,9 @@ class OperationOut(Output):
 
     id: str
     account_id: str
-    kind: Literal["keywords", "move", "copy", "destroy", "transfer", "create_mailbox", "rename_mailbox", "delete_mailbox"]
+    kind: Literal[
+        "keywords", "move", "copy", "destroy", "transfer", "create_mailbox", "rename_mailbox", "delete_mailbox"
+    ]
     status: Literal["queued", "running", "done", "failed", "stopped"]
     total: int
     done_count: int

@@ -43,9 +43,7 @@ def set_where_allowed(user: User | None, targets: Sequence[Email], *, add: Colle
     return _set(user, [email for email in targets if email.pk not in refused], adding, frozenset())
 
 
-def _set(
-    user: User | None, targets: Sequence[Email], adding: frozenset[str], removing: frozenset[str]
-) -> list[Action]:
+def _set(user: User | None, targets: Sequence[Email], adding: frozenset[str], removing: frozenset[str]) -> list[Action]:
     actions = []
     for account_id, found in by_account(targets).items():
         with changes.recording(account_id) as record:
@@ -81,7 +79,7 @@ def _refused(email_ids: Sequence[int], words: Collection[str]) -> dict[int, str]
                 refused.setdefault(row.email_id, row.mailbox.name)
     if not refused:
         return {}
-    free = set()
+    free: set[int] = set()
     for chunk in chunks(refused):
         rows = EmailMailbox.objects.filter(email_id__in=chunk, mailbox__is_read_only=False, mailbox__rights="")
         free.update(rows.values_list("email_id", flat=True))

@@ -31,7 +31,9 @@ def move_emails(
     for account_id, ids in grouped.items():
         within, across = split_transfers(account_id, ids, target)
         with changes.recording(account_id) as record:
-            actions += _append(user, account_id, Action.Kind.MOVE, target, move_rows(record, within, target.pk, source_id))
+            actions += _append(
+                user, account_id, Action.Kind.MOVE, target, move_rows(record, within, target.pk, source_id)
+            )
             rows = transfer_rows(record, across, source_id, keep=False)
             actions += _append(user, account_id, Action.Kind.TRANSFER, target, rows, keep=False, source=source_id)
     return actions
@@ -241,9 +243,7 @@ def check_target(target: Mailbox, account_ids: Collection[int]) -> None:
         raise NoSuchTarget(f"You may not put mail into {target.name}.")
 
 
-def check_leaving(
-    email_ids: Sequence[int], *, source: Mailbox | None = None, target: Mailbox | None = None
-) -> None:
+def check_leaving(email_ids: Sequence[int], *, source: Mailbox | None = None, target: Mailbox | None = None) -> None:
     """Raises `ActionRefused` when a mailbox the Emails would be taken out of (`source`, or all but `target`) does not allow it
     (RFC 4314 section 4: right `t`)."""
     if source is not None:

@@ -5,14 +5,17 @@ the server says for people to read.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from contextlib import closing
+from typing import TYPE_CHECKING, Final, cast
 
 from webmail.protocols.errors import PermanentlyRefused
-from webmail.protocols.imap.channel import SMALL_ANSWER_BYTES, Channel, OnUntagged, raise_if_refused
+from webmail.protocols.imap.channel import SMALL_ANSWER_BYTES, Channel, Command, OnUntagged, raise_if_refused
 from webmail.protocols.imap.response_codes import read_alert, refusal
 from webmail.protocols.imap.wire import KEEP_LITERAL_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+
     from webmail.protocols.imap.fetch_reader import Response
     from webmail.protocols.imap.types import IdleEvent
     from webmail.protocols.imap.wire import Tagged, Wire
@@ -60,21 +63,54 @@ class Idling(Channel):
         return found
 
     def _note(self, response: Response) -> None:
-        status, _, said = response.text[2:].partition(b" ")
-        if status.upper() in (b"OK", b"NO"):
-            self._hear(said)
+        self._hear_untagged(response)
         super()._note(response)
+
+    def _pipeline(
+        self,
+        commands: Iterable[Command],
+        *,
+        in_flight: int,
+        max_bytes: int,
+        keep_bytes: int = KEEP_LITERAL_BYTES,
+        stops_at_refusal: bool = True,
+    ) -> Iterator[Response | tuple[int, Tagged]]:
+        answers = super()._pipeline(
+            commands,
+            in_flight=in_flight,
+            max_bytes=max_bytes,
+            keep_bytes=keep_bytes,
+            stops_at_refusal=stops_at_refusal,
+        )
+        with closing(
+            cast("Generator[Response | tuple[int, Tagged], None, None]", answers)
+        ):  # a reader that stops early leaves the connection in step
+            for answer in answers:
+                if not isinstance(answer, tuple):
+                    self._hear_untagged(answer)
+                elif answer[1].status == "OK":
+                    self._hear(answer[1].raw_text)
+                yield answer
 
     def _finish(
         self, tag: bytes, on_untagged: OnUntagged | None = None, *, keep_bytes: int = KEEP_LITERAL_BYTES
     ) -> Tagged:
-        tagged = super()._finish(tag, on_untagged, keep_bytes=keep_bytes)
+        def take(name: bytes, response: Response) -> bool:
+            self._hear_untagged(response)
+            return on_untagged is not None and on_untagged(name, response)
+
+        tagged = super()._finish(tag, take, keep_bytes=keep_bytes)
         if tagged.status == "OK":  # a refusal carries its text itself
             self._hear(tagged.raw_text)
         return tagged
 
+    def _hear_untagged(self, response: Response) -> None:
+        if response.text[:5].upper() in (b"* OK ", b"* NO "):
+            self._hear(response.text[5:])
+
     def _hear(self, said: bytes) -> None:
-        if alert := read_alert(said):
+        alert = read_alert(said)
+        if alert and alert not in self._alerts:
             self._alerts = (*self._alerts, alert)[-MAX_ALERTS:]
 
     def notify(self, events: bytes, *, within_s: float) -> None:

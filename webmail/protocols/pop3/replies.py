@@ -7,8 +7,7 @@ alone. An answer that breaks a cap closes the source, because nobody knows where
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from webmail.protocols.errors import (
     AuthenticationRefused,
@@ -20,8 +19,11 @@ from webmail.protocols.errors import (
 
 MAX_STATUS_BYTES = 8_192  # RFC 1939 says 512; token challenges are longer
 _BLOCK_END = b"\r\n.\r\n"
+_LINE_WITH_DOT = b"\r\n."
+_READ_BYTES_KEPT = 262_144  # of what was read, until the buffer is cut
 
 _STATUS = re.compile(rb"(\+OK|-ERR|\+)(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL)
+_SIGNS = {sign.encode(): sign for sign in ("+OK", "-ERR", "+")}
 _CODE = re.compile(rb"\[([A-Za-z0-9/_-]{1,40})[^\]]{0,100}\]")
 _BUSY_MAILDROP = re.compile(
     rb"(maildrop|mailbox).{0,40}(lock|in use|busy)|lock.{0,40}(maildrop|mailbox)", re.IGNORECASE
@@ -43,8 +45,7 @@ class ByteSource(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(NamedTuple):
     """A status line. `sign` is "+OK", "-ERR" or "+" (a SASL challenge); `text` is what follows, untrusted."""
 
     sign: str
@@ -67,24 +68,29 @@ class ReplyReader:
     def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._buffer = bytearray()
+        self._at = 0  # what lies before was read
+        self._status: Status | None = None  # of an answer whose block is not all here yet
+        self._searched = 0  # bytes from `_at` in which the block does not end
+        self._has_dots = False  # and in which a line begins with a dot
 
     @property
     def has_unread(self) -> bool:
         """Whether bytes came in that nobody has read yet."""
-        return bool(self._buffer)
+        return self._at < len(self._buffer)
 
     def read_status(self) -> Status:
         """The next status line. Raises `ServerMisbehaved` when it is none, and whatever the source raises."""
-        while (end := self._buffer.find(b"\n")) < 0:
-            if len(self._buffer) > MAX_STATUS_BYTES:
+        while (end := self._buffer.find(b"\n", self._at)) < 0:
+            if len(self._buffer) - self._at > MAX_STATUS_BYTES:
                 raise self._misbehaved("the server sent an endless line")
-            self._buffer += self._source.read_some()
-        line = bytes(self._buffer[: end + 1]).rstrip(b"\r\n")
-        del self._buffer[: end + 1]
+            self._fill()
+        line = bytes(self._buffer[self._at : end]).rstrip(b"\r\n")
+        self._at = end + 1
         found = _STATUS.fullmatch(line)
         if found is None or len(line) > MAX_STATUS_BYTES:
             raise self._misbehaved("the server sent something that is no POP3 answer")
-        return Status(found[1].decode().upper(), found[2] or b"")
+        sign, text = found.groups(b"")
+        return Status(_SIGNS[sign.upper()], text)
 
     def read_block(self, *, max_bytes: int) -> bytes:
         """The lines up to the one that is a dot, without it, each doubled dot made single again (RFC 1939 3).
@@ -92,24 +98,70 @@ class ReplyReader:
         Only CRLF ends a line here: a dot between lone LFs is content, and taking it for the end would let a message
         speak as the server. Raises `ServerMisbehaved` beyond `max_bytes` on the wire, holding no more than that.
         """
-        searched = 0
-        while True:
-            if self._buffer.startswith(b".\r\n"):
-                del self._buffer[:3]
-                return b""
-            end = self._buffer.find(_BLOCK_END, searched)
-            size = end + 2 if end >= 0 else len(self._buffer)
-            if size > max_bytes + len(_BLOCK_END):
-                raise self._misbehaved("the server sent far more than was asked for")
-            if end >= 0:
-                raw = bytes(memoryview(self._buffer)[:size])
-                del self._buffer[: end + len(_BLOCK_END)]
-                return _unstuff(raw)
-            searched = max(0, size - len(_BLOCK_END) + 1)
-            self._buffer += self._source.read_some()
+        while (block := self._block_here(max_bytes)) is None:
+            self._fill()
+        return block
+
+    def read_answer(self, *, max_bytes: int) -> tuple[Status, bytes]:
+        """A status line and, behind +OK, the block. Raises as the two do."""
+        if self._status is None:
+            self._status = self.read_status()
+        while (answer := self.answer_here(max_bytes=max_bytes)) is None:
+            self._fill()
+        return answer
+
+    def answer_here(self, *, max_bytes: int) -> tuple[Status, bytes] | None:
+        """As `read_answer`, when all of it came in already; None when the source must be asked. Most answers to commands that
+        were sent ahead are here, and take neither a deadline nor a look at the clock."""
+        if self._status is None:
+            if self._buffer.find(b"\n", self._at) < 0:
+                return None
+            self._status = self.read_status()
+        block = self._block_here(max_bytes) if self._status.is_ok else b""
+        if block is None:
+            return None
+        status, self._status = self._status, None
+        return status, block
+
+    def _block_here(self, max_bytes: int) -> bytes | None:
+        buffer, at = self._buffer, self._at
+        if not self._searched and buffer.startswith(_BLOCK_END[2:], at):
+            self._take(at + 3)
+            return b""
+        start, end = at + self._searched, -1
+        if not self._has_dots:
+            # One search for both: a line that begins with a dot is the end, or its dot was doubled.
+            end = buffer.find(_LINE_WITH_DOT, start)
+            self._has_dots = end >= 0 and not buffer.startswith(_BLOCK_END, end)
+        if self._has_dots:
+            end = buffer.find(_BLOCK_END, start)
+        size = (end + 2 if end >= 0 else len(buffer)) - at
+        if size > max_bytes + len(_BLOCK_END):
+            raise self._misbehaved("the server sent far more than was asked for")
+        if end < 0:
+            self._searched = max(0, size - len(_BLOCK_END) + 1)
+            return None
+        raw = bytes(memoryview(buffer)[at : end + 2])
+        has_dots = self._has_dots
+        self._take(end + len(_BLOCK_END))
+        return _unstuff(raw) if has_dots or raw.startswith(b".") else raw
+
+    def _fill(self) -> None:
+        if self._at:
+            del self._buffer[: self._at]
+            self._at = 0
+        self._buffer += self._source.read_some()
+
+    def _take(self, end: int) -> None:
+        """What lies before `end` was read. Small answers leave the buffer together, a large one at once."""
+        self._at, self._searched, self._has_dots = end, 0, False
+        if end > _READ_BYTES_KEPT:
+            del self._buffer[:end]
+            self._at = 0
 
     def _misbehaved(self, message: str) -> ServerMisbehaved:
         self._buffer.clear()
+        self._at, self._status = 0, None
         self._source.close()
         return ServerMisbehaved(message)
 
@@ -117,7 +169,7 @@ class ReplyReader:
 def _unstuff(raw: bytes) -> bytes:
     if raw.startswith(b"."):
         raw = raw[1:]
-    return raw.replace(b"\r\n.", b"\r\n")
+    return raw.replace(_LINE_WITH_DOT, b"\r\n")
 
 
 def refusal(status: Status, message: str) -> ServerError:

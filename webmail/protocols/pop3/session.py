@@ -51,6 +51,10 @@ class Pop3Session(Protocol):
     def login_delay_s(self) -> int | None: ...
     @property
     def expire_days(self) -> int | None: ...
+    @property
+    def bytes_read(self) -> int: ...
+    @property
+    def bytes_written(self) -> int: ...
     def supports(self, name: str) -> bool: ...
     def stat(self) -> tuple[int, int]: ...
     def maildrop(self) -> Maildrop: ...
@@ -182,6 +186,16 @@ class LivePop3Session:
         prefix = "EXPIRE="
         found = [name.removeprefix(prefix) for name in self._capabilities if name.startswith(prefix)]
         return min((int(value) for value in found if value.isdecimal() and len(value) < 10), default=None)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes that came over the line, TLS not counted."""
+        return self._connection.bytes_read
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes that were sent, TLS not counted."""
+        return self._connection.bytes_written
 
     def supports(self, name: str) -> bool:
         """Whether CAPA offered this keyword, or this "KEYWORD=ARGUMENT"."""
@@ -350,10 +364,13 @@ class LivePop3Session:
             return self._reader.read_status()
 
     def _read_block(self, *, max_bytes: int, has_block: bool = True) -> tuple[Status, bytes]:
+        here = self._reader.answer_here(max_bytes=max_bytes) if has_block else None
+        if here is not None:
+            return here
         with self._limits(max_bytes):
-            status = self._reader.read_status()
-            is_more = has_block and status.is_ok
-            return status, self._reader.read_block(max_bytes=max_bytes) if is_more else b""
+            if not has_block:
+                return self._reader.read_status(), b""
+            return self._reader.read_answer(max_bytes=max_bytes)
 
     def _ask_block(self, command: str, *, max_bytes: int) -> tuple[Status, bytes]:
         self._require_idle()

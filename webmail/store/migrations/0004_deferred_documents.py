@@ -20,4 +20,16 @@ class Migration(migrations.Migration):
             model_name='email',
             index=models.Index(condition=models.Q(('has_document', False)), fields=['account', '-id'], name='store_email_undocumented'),
         ),
+        migrations.RemoveIndex(model_name="email", name="store_email_unindexed"),
+        migrations.AddIndex(
+            model_name="email",
+            index=models.Index(
+                condition=models.Q(
+                    ("is_indexed", False),
+                    models.Q(("blob__isnull", False), ("text_blob__isnull", False), _connector="OR"),
+                ),
+                fields=["account"],
+                name="store_email_unindexed",
+            ),
+        ),
     ]

@@ -80,7 +80,8 @@ class Email(models.Model):
             ),
             models.Index(
                 fields=["account"],
-                condition=models.Q(is_indexed=False, blob__isnull=False),
+                condition=models.Q(is_indexed=False)
+                & (models.Q(blob__isnull=False) | models.Q(text_blob__isnull=False)),
                 name="store_email_unindexed",
             ),
             models.Index(
