@@ -234,6 +234,19 @@ def test_batch_acts(world: World, action: str) -> None:
     assert all(boxes(email) == expected for email in made)
 
 
+def test_batch_moves_into_another_account_of_the_credential_and_no_other(world: World) -> None:
+    elsewhere = factories.make_mailbox(factories.make_account(world.alice), "Elsewhere")
+    email = factories.make_email(world.inbox)
+    body = {"ids": [email.public_id], "action": "move", "mailbox_id": elsewhere.public_id}
+    narrow = speaking_for(world.alice, scopes=("mail.read", "mail.modify"), accounts=[world.account])
+    narrow.post(f"{world.home}/messages/batch", body, expect=422)
+    assert boxes(email) == {world.inbox.pk}
+    (operation_id,) = world.api.post(f"{world.home}/messages/batch", body)["operation_ids"]
+    operation = world.api.get(f"{world.home}/operations/{operation_id}")
+    assert (operation["kind"], operation["total"]) == ("transfer", 1)
+    assert boxes(email) == set()
+
+
 def email_about(world: World, subject: str) -> Email:
     return factories.make_email(world.inbox, headers=factories.make_headers(subject=subject))
 

@@ -21,10 +21,12 @@ from webmail.store.errors import StoreError
 from webmail.store.models import Email, Mailbox
 
 MAILBOXES = ("INBOX", "Archive", "Trash", "Junk")
+LASTING = ("INBOX", "Archive", "Junk")  # Trash is renamed now and then, and made anew
 # Divided, so that nobody else changed later what the user changed last; $flagged is everybody's.
 USERS_KEYWORDS, STRANGERS_FLAGS = ("$seen", "ours", "$flagged"), ("\\Answered", "theirs", "\\Flagged")
 CHECKED_KEYWORDS = ("$seen", "ours")
 PAUSE_S = 0.03
+REPLACED_SHARE = 0.02
 
 
 @dataclass
@@ -80,29 +82,47 @@ class Stranger(threading.Thread):
 class ImapStranger(Stranger):
     """Another mail program: new mail, flags, moves, deletions."""
 
+    def connected(self) -> Foreign:
+        return Foreign(self.stage.dovecot.imap_port, self.stage.person.name, self.stage.person.password)
+
     def run(self) -> None:
-        with Foreign(self.stage.dovecot.imap_port, self.stage.person.name, self.stage.person.password) as self.client:
-            super().run()
+        self.client = self.connected()
+        super().run()
+        with self.client:
+            return
 
     def act(self) -> None:
+        """Dovecot hangs up when the mailbox that is open gets another name."""
+        try:
+            self.try_to_act()
+        except (imaplib.IMAP4.abort, OSError):
+            with self.memory.lock:
+                self.memory.may_be_gone.add(f"Letter {self.number}")  # whether it was appended is not known
+            self.client = self.connected()
+
+    def try_to_act(self) -> None:
         box = self.dice.choice(MAILBOXES)
         what = self.dice.choice(["append", "flag", "unflag", "move", "expunge"])
         self.memory.note(f"imaplib {what}")
         if what == "append":
-            self.client.append(box, self.next_letter())
+            self.client.append(self.dice.choice(LASTING), self.next_letter())
             return
-        uids = self.client.uids(box)
-        if not uids:
+        try:
+            if uids := self.client.uids(box):
+                self.act_on(what, box, self.dice.choice(uids))
+        except imaplib.IMAP4.abort:
+            raise
+        except (Refused, imaplib.IMAP4.error):
             return
-        uid = self.dice.choice(uids)
-        with contextlib.suppress(Refused, imaplib.IMAP4.error):
-            if what == "move":
-                self.client.move(box, [uid], self.dice.choice([name for name in MAILBOXES if name != box]))
-            elif what == "expunge":
-                if self.forget(box, uid):
-                    self.client.expunge(box, [uid])
-            else:
-                self.client.store(box, [uid], "+" if what == "flag" else "-", self.dice.choice(STRANGERS_FLAGS))
+
+    def act_on(self, what: str, box: str, uid: int) -> None:
+        if what == "move":
+            self.client.move(box, [uid], self.dice.choice([name for name in MAILBOXES if name != box]))
+        elif what == "expunge":
+            if self.forget(box, uid):
+                self.client.expunge(box, [uid])
+        else:
+            self.client.store(box, [uid], "+" if what == "flag" else "-", self.dice.choice(STRANGERS_FLAGS))
 
     def forget(self, box: str, uid: int) -> bool:
         """Note that a letter may be gone, and every other that is marked already: EXPUNGE takes those too."""
@@ -119,16 +139,19 @@ class DoveadmStranger(Stranger):
     """The administrator's hand: what doveadm does, and mailboxes that come and are renamed."""
 
     made = 0
+    replaced = 0
 
     def act(self) -> None:
         what = self.dice.choice(["save", "flags", "move", "mailbox"])
+        if self.dice.random() < REPLACED_SHARE:
+            what = "replace"
         self.memory.note(f"doveadm {what}")
         if what == "save":
-            self.stage.doveadm("save", "-m", self.dice.choice(MAILBOXES), stdin=self.next_letter())
+            self.stage.doveadm("save", "-m", self.dice.choice(LASTING), stdin=self.next_letter())
             return
         with contextlib.suppress(RuntimeError):
-            if what == "mailbox":
-                self.mailbox()
+            if what in ("mailbox", "replace"):
+                getattr(self, what)()
                 return
             box, subject = self.dice.choice(MAILBOXES), f"Letter {self.dice.randrange(1, self.number + 1)}"
             query = ("mailbox", box, "header", "subject", subject)
@@ -145,6 +168,12 @@ class DoveadmStranger(Stranger):
         elif self.made < 8:
             self.made += 1
             self.stage.doveadm("mailbox/create", f"Theirs {self.made}")
+
+    def replace(self) -> None:
+        """Trash has another name, and an empty mailbox has its name: nothing is lost."""
+        self.replaced += 1
+        self.stage.doveadm("mailbox/rename", "Trash", f"Trash {self.replaced}")
+        self.stage.doveadm("mailbox/create", "Trash")
 
 
 class Person:

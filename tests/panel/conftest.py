@@ -1,7 +1,7 @@
 """An administrator's browser, and an installation in which everything is in every state and every text is hostile."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from django.db.models import Model
@@ -25,7 +25,7 @@ from tests import factories
 from tests.outbox.letters import submit
 from webmail.journal.models import Action
 from webmail.outbox.models import Phase, Submission, SubmissionEvent, SubmissionRecipient
-from webmail.store.models import Heartbeat, Lease, Mailbox
+from webmail.store.models import Heartbeat, HostGate, Lease, Mailbox, Traffic
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 SECRET = "S3CR3T-panel-5f1c"
@@ -89,6 +89,8 @@ def installation(account: MailAccount) -> Installation:
     _accounts(found)
     _mail(found)
     now = timezone.now()
+    HostGate.objects.create(host="mail.example.org", limit=2, until=now + timedelta(minutes=5), reason=HOSTILE)
+    Traffic.objects.create(account=found.account, day=now.astimezone(UTC).date(), bytes_down=5_000_000, bytes_up=1_000)
     Heartbeat.objects.create(name="net@a:1", kind="net", host=HOSTILE[:50], pid=1, detail={HOSTILE: HOSTILE})
     Heartbeat.objects.create(name="cpu@a:2", kind="cpu", host="a", pid=2, seen_at=now - timedelta(hours=1))
     for name, owner, until in (("free", "", now), ("held", HOSTILE[:50], now + timedelta(hours=1)), ("old", "x", now)):
@@ -125,7 +127,9 @@ def _mail(found: Installation) -> None:
     inbox = factories.make_mailbox(found.account, "Inbox", role="inbox")
     factories.make_mailbox(found.account, "Old", backfill_uid=70, remote_total=99)
     hostile = factories.make_mailbox(found.account, "Gone", remote_name="Gone")
-    Mailbox.objects.filter(pk=hostile.pk).update(name=HOSTILE, missing_since=timezone.now())
+    Mailbox.objects.filter(pk=hostile.pk).update(
+        name=HOSTILE, missing_since=timezone.now(), trouble=HOSTILE, parked_until=timezone.now() + timedelta(hours=1)
+    )
     for phase in Phase.values:
         submission = submit(found.account, subject=PRIVATE, text=PRIVATE)
         Submission.objects.filter(pk=submission.pk).update(phase=phase, last_reply=HOSTILE, lease_owner="worker")

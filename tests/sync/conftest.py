@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,18 +136,21 @@ def remote_state(server: FakeImapServer) -> State:
 
 
 def local_state(account: MailAccount) -> State:
-    """What we hold, by what people see: an Email's keywords, and bytes by placement."""
+    """What we hold, by what people see: an Email's keywords, and bytes by placement. For equal messages in several mailboxes,
+    which are one Email here, the keywords of each place, when the Email has all that they agree on and nothing else."""
     found: State = {
         name: {}
         for name in Mailbox.objects.filter(account=account, is_selectable=True).values_list("remote_name", flat=True)
     }
-    rows = Placement.objects.filter(mailbox__account=account).select_related("mailbox", "email__blob")
+    rows = list(Placement.objects.filter(mailbox__account=account).select_related("mailbox", "email__blob"))
+    told: dict[int, list[frozenset[str]]] = defaultdict(list)
     for row in rows:
-        blob = row.email.blob
-        found[row.mailbox.remote_name][row.uid or 0] = (
-            frozenset(keywords_of(row.email)),
-            blob.sha256 if blob is not None else "",
-        )
+        told[row.email_id].append(frozenset(row.keywords.split()))
+    for row in rows:
+        blob, words, places = row.email.blob, frozenset(keywords_of(row.email)), told[row.email_id]
+        if len(places) > 1 and frozenset.intersection(*places) <= words <= frozenset.union(*places):
+            words = frozenset(row.keywords.split())
+        found[row.mailbox.remote_name][row.uid or 0] = (words, blob.sha256 if blob is not None else "")
     return found
 
 

@@ -188,3 +188,32 @@ def test_endpoint_of_an_account_that_cannot_send(full_server, connect):
 
     with pytest.raises(BadArgument):
         connections.endpoint(account, "outgoing")
+
+
+@pytest.mark.req("Y84")
+def test_who_finds_enough_others_waiting_comes_back_later_instead_of_holding_a_thread():
+    pool = Pool()
+    taken = Ticket(1, "host", max_host=1)
+    pool.admit(taken)
+    waiting = [Ticket(number, "host", max_host=1) for number in range(2, 2 + admission.WAITING_OF_HOST)]
+    threads = [threading.Thread(target=pool.admit, args=(ticket,), kwargs={"wait_s": 10}) for ticket in waiting]
+    for number, thread in enumerate(threads, start=1):
+        thread.start()
+        while len(pool._waiting) < number:
+            pass
+
+    with pytest.raises(TooManyConnections):
+        pool.admit(Ticket(9, "host", max_host=1), wait_s=10)
+    elsewhere = Ticket(9, "other host")
+    pool.admit(elsewhere, wait_s=0)
+
+    pool.leave(taken, None)
+    for _ in threads:
+        while not pool.open_at("host", "imap"):
+            pass
+        served = next(ticket for ticket in waiting if ticket not in pool._waiting)
+        waiting.remove(served)
+        pool.leave(served, None)
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()

@@ -1,5 +1,6 @@
 """Around a pass: conditions, back-off, leases, order, and troubles that stay where they are."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -7,10 +8,14 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import AccountState, MailAccount
+from tests.factories import make_account
+from tests.fakes.hostile_imap import HostileImapServer
 from tests.fakes.imap import FakeImapServer
+from tests.servers.ports import free_port
 from tests.sync.conftest import assert_in_step, fill, inbox_of, keywords_of, sync
 from webmail.journal.actions.keywords import set_keywords
 from webmail.journal.actions.move import move_emails
+from webmail.protocols.imap import wire
 from webmail.store import leases
 from webmail.store.models import Email, Mailbox
 from webmail.sync import passes
@@ -261,3 +266,27 @@ def test_wish_that_met_the_lease_of_a_look_is_carried_out_after_it(full_server, 
     passes.sync_mailbox(inbox_of(account).pk)
 
     assert ("sync.account", account.pk) in woken
+
+
+@pytest.mark.req("R91")
+@pytest.mark.req("Y84")
+def test_accounts_in_trouble_cost_a_healthy_one_no_time_and_no_thread(full_server, connect, monkeypatch):
+    monkeypatch.setattr(wire, "CONNECT_S", 0.5)
+    fill(full_server, 3)
+    with FakeImapServer() as refusing, FakeImapServer() as breaking, HostileImapServer("drips") as dripping:
+        refusing.faults.refuse("LIST", code="UNAVAILABLE", times=None)
+        breaking.faults.cut("LIST", times=None)
+        healthy = connect(full_server)
+        fields = {"incoming_username": full_server.user, "password": full_server.password}
+        ports = (refusing.port, breaking.port, dripping.port, free_port())
+        ill = [make_account(healthy.user, incoming_port=port, **fields) for port in ports]
+        begin = time.monotonic()
+        for account in ill:
+            sync(account)
+        assert time.monotonic() - begin < 5
+        sync(healthy)
+
+    assert_in_step(healthy, full_server)
+    for account in ill:
+        assert account.state == AccountState.FAILING
+        assert account.next_sync_at > timezone.now() + timedelta(seconds=10)

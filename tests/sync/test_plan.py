@@ -232,6 +232,8 @@ def words(text: str) -> frozenset[str]:
         pytest.param("", "$seen", "$flagged", "$seen", "$flagged", "", id="Y62 ours and theirs"),
         pytest.param("", "$seen", "", "", "", "$seen", id="Y63 repair"),
         pytest.param("$seen", "", "$seen", "", "$seen", "", id="Y63 repair, missing"),
+        pytest.param("a", "b", "c", "b", "c", "", id="Y64 any: only the touched keyword is frozen"),
+        pytest.param("$seen", "$seen a", "a", "a", "", "$seen", id="Y64 ours waits, theirs is taken all the same"),
     ],
 )
 @pytest.mark.req("Y58")
@@ -263,6 +265,32 @@ def test_local_only_keyword_survives_sweeps_until_the_server_holds_it():
 
     assert not kept
     assert held.now_remote == words("work")
+
+
+@pytest.mark.req("Y65")
+@pytest.mark.parametrize(
+    ("truth", "now", "local", "pending", "kept", "now_local", "now_remote"),
+    [
+        pytest.param("a", "", "a", "", "a", "", "", id="stays ours"),
+        pytest.param("a $seen", "", "a", "", "a", "", "", id="what it can hold is its word"),
+        pytest.param("a b", "", "a", "", "a b", "b", "", id="another one that it cannot hold"),
+        pytest.param("a", "a", "a", "", "a", "", "a", id="it holds it now"),
+        pytest.param("a", "a", "a", "a", "a", "", "", id="it holds it now, and we are about to tell it more"),
+        pytest.param("", "", "", "a", "", "", "", id="removed by us"),
+    ],
+)
+def test_keywords_that_only_we_hold(truth, now, local, pending, kept, now_local, now_remote):
+    merged = plan.merge_keywords(
+        base=words(""),
+        truth=words(truth),
+        server=words(now),
+        pending=words(pending),
+        local_only=words(local),
+        holdable=words("$seen $flagged"),
+    )
+
+    assert (words(truth) | merged.add) - merged.remove == words(kept)
+    assert (merged.now_local, merged.now_remote) == (words(now_local), words(now_remote))
 
 
 @pytest.mark.req("Y55")

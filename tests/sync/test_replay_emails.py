@@ -248,7 +248,10 @@ def test_move_of_what_is_gone_from_the_server_ends_without_an_upload(start):
     move_emails(None, [email], target=archive)
     server.store.expunge(server.user, "INBOX", [1])
 
-    assert replay_account(inbox.account_id) == 1
+    assert replay_account(inbox.account_id) == 0  # a pass may know where it is
+    for _ in range(3):
+        passes.sync_account(inbox.account_id)
+    replay_account(inbox.account_id)
 
     assert only_action(inbox.account_id).status == Action.Status.DONE
     assert on_server(server, "Archive") == {}

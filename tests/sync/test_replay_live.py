@@ -136,16 +136,32 @@ def test_refusals_in_dovecots_own_words_are_told(account, dovecot):
     with account_session(account) as session:
         session.append(b"INBOX", make_raw())
     (email,) = read_in(inbox)
+    Mailbox.objects.filter(pk=work.pk).update(remote_name="Work//Less")
+    move_emails(None, [email], target=Mailbox.objects.get(pk=work.pk))
+
+    replay_account(account.pk)
+
+    action = Action.objects.get()
+    assert action.status == Action.Status.FAILED
+    assert "The server said: “Invalid mailbox name" in action.error
+    assert shown_in(email) == {"INBOX"}
+
+
+@pytest.mark.req("Y73")
+def test_a_target_that_another_client_deleted_is_made_anew_at_dovecot(account, dovecot, mail_user):
+    inbox, work = make_boxes(account, "INBOX", "Work")
+    with account_session(account) as session:
+        session.append(b"INBOX", make_raw())
+    (email,) = read_in(inbox)
     with account_session(account) as session:
         session.delete_mailbox(b"Work")
     move_emails(None, [email], target=work)
 
     replay_account(account.pk)
 
-    action = Action.objects.get()
-    assert action.status == Action.Status.FAILED
-    assert "The server said: “Mailbox doesn't exist: Work" in action.error
-    assert shown_in(email) == {"INBOX"}
+    assert Action.objects.get().status == Action.Status.DONE
+    assert list(flags_in(dovecot, mail_user, "Work")) == [1]
+    assert shown_in(email) == {"Work"}
 
 
 @pytest.mark.req("R78")

@@ -1,99 +1,32 @@
-"""Mail into another account: never lost, never doubled, whatever dies on the way."""
+"""Mail into another account: what arrives, what stays, what comes back."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import pytest
 
 from accounts.models import AccountState, MailAccount
-from tests.factories import make_email, make_mailbox, make_user
-from tests.fakes.imap import FakeImapServer
+from tests.factories import make_email, make_mailbox
 from tests.outbox.letters import make_raw, make_sender, put_email
-from tests.sync.replay_rows import ROLES, on_server, places, put, replay_due, shown_in
+from tests.sync.replay_rows import on_server, places, put, read_in, replay_due, shown_in
+from tests.sync.transfer_stage import Killed, finish, kill_at, remote, start
 from webmail.demo.imap_session import ImapConfig
 from webmail.journal.actions import putting_back, selection
 from webmail.journal.actions.keywords import set_keywords
-from webmail.journal.actions.mailboxes import delete_mailbox
+from webmail.journal.actions.mailboxes import delete_mailbox, rename_mailbox
 from webmail.journal.actions.move import copy_emails, move_emails
 from webmail.journal.errors import ActionRefused
 from webmail.journal.models import Action, ActionEmail
-from webmail.protocols.errors import ConnectionFailed, ConnectionLost
-from webmail.store import consistency, emails
+from webmail.protocols.errors import ConnectionFailed
+from webmail.store import blobs, consistency, emails
 from webmail.store.models import Blob, Email, EmailKeyword, Mailbox, Placement
-from webmail.sync import points, transfer
-from webmail.sync.connections import account_session, close_kept_sessions
+from webmail.sync import bodies, points, transfer
+from webmail.sync.connections import close_kept_sessions
 from webmail.sync.passes import sync_mailbox
 from webmail.sync.replay import replay_account
 
-pytestmark = [pytest.mark.django_db, pytest.mark.req("12")]
+__all__ = ["start"]
 
-
-@dataclass
-class Stage:
-    """alice's two accounts, `here` to move from and `there` to move to."""
-
-    here: FakeImapServer
-    there: FakeImapServer
-    inbox: Mailbox
-    work: Mailbox
-
-    @property
-    def account(self) -> MailAccount:
-        return MailAccount.objects.get(pk=self.inbox.account_id)
-
-    def arrived(self) -> list[Email]:
-        return list(Email.objects.filter(account_id=self.work.account_id).order_by("pk"))
-
-    def raws_there(self) -> list[bytes]:
-        box = self.there.store.mailbox(self.there.user, "Work")
-        return [message.raw for message in box.messages.values()]
-
-
-Start = Callable[..., Stage]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts both servers; `without` and `config` are the target's, `here_without` the source's."""
-    running: list[FakeImapServer] = []
-    accounts: list[MailAccount] = []
-
-    def start_one(*without: str, here_without: tuple[str, ...] = (), config: ImapConfig | None = None) -> Stage:
-        here = FakeImapServer(without=here_without).start()
-        there = FakeImapServer(without=without, config=config).start()
-        running.extend([here, there])
-        there.store.create_mailbox(there.user, "Work")
-        user = make_user("mover")
-        for server in (here, there):
-            login = {"incoming_username": server.user, "password": server.password}
-            account = make_sender(user, incoming_port=server.port, **login)
-            accounts.append(account)
-        return Stage(here, there, remote(accounts[-2], "INBOX"), remote(accounts[-1], "Work"))
-
-    yield start_one
-    points.observer = None
-    close_kept_sessions()
-    for server in running:
-        server.stop()
-    for account in accounts:
-        assert consistency.check_account(account.pk) == []
-
-
-def remote(account: MailAccount, name: str) -> Mailbox:
-    with account_session(account) as session:
-        uidvalidity = session.select(name.encode()).uidvalidity
-    return make_mailbox(account, name, role=ROLES.get(name, ""), uidvalidity=uidvalidity, uidnext=1)
-
-
-def finish(account: MailAccount, *, tries: int = 8) -> None:
-    """Replay until nothing is open, through crashes that are over."""
-    for _ in range(tries):
-        if not Action.objects.filter(account=account, status__in=Action.OPEN).exists():
-            return
-        replay_due(account)
-    raise AssertionError(f"still open: {list(Action.objects.values('status', 'error'))}")
+pytestmark = [pytest.mark.django_db, pytest.mark.req("features 12")]
 
 
 # The whole way
@@ -127,6 +60,7 @@ def test_a_moved_message_arrives_whole_and_leaves(start, without):
     stage.there.faults.lines.clear()
     sync_mailbox(stage.work.pk)
     assert stage.arrived() == [there]
+    assert Action.objects.get().arguments["arrived"] == {str(stage.inbox.pk): [there.pk]}
     assert not [line for line in stage.there.faults.lines if b"BODY.PEEK[]" in line]
     assert Blob.objects.count() == 1
 
@@ -218,100 +152,6 @@ def done_count(action: Action) -> int:
     return Action.objects.get(pk=action.pk).done_count
 
 
-# Death on the way
-
-
-POINTS = [
-    "transfer.noted",
-    "transfer.appended",
-    "transfer.append_noted",
-    "transfer.arrived",
-    "replay.removed",
-    "transfer.settled",
-]
-
-
-class Killed(BaseException):
-    """The end of the process: nothing of ours catches it."""
-
-
-def kill_at(point: str, number: int) -> None:
-    left = [number]
-
-    def observe(name: str) -> None:
-        if name == point:
-            left[0] -= 1
-            if left[0] == 0:
-                points.observer = None
-                raise Killed
-
-    points.observer = observe
-
-
-@pytest.mark.req("Y71")
-@pytest.mark.req("Y72")
-@pytest.mark.req("R79")
-@pytest.mark.fault("F1")
-@pytest.mark.parametrize("number", [1, 2])
-@pytest.mark.parametrize("without", [(), ("UIDPLUS",)], ids=["UIDPLUS", "none"])
-@pytest.mark.parametrize("point", POINTS)
-def test_killed_anywhere_nothing_is_lost_or_doubled(start, monkeypatch, point, without, number):
-    monkeypatch.setattr(transfer, "BATCH", 2)
-    stage = start(*without, here_without=without)
-    twin = make_raw()
-    for raw in (make_raw(), twin, twin, make_raw(Message_ID="")):
-        stage.here.store.append(stage.here.user, "INBOX", raw)
-    sync_mailbox(stage.inbox.pk)
-    box = stage.here.store.mailbox(stage.here.user, "INBOX")
-    sent = sorted(message.raw for message in box.messages.values())
-    move_emails(None, list(Email.objects.filter(account=stage.account)), target=stage.work)
-    kill_at(point, number)
-
-    with pytest.raises(Killed):
-        replay_account(stage.account.pk)
-    close_kept_sessions()
-    sync_mailbox(stage.work.pk)  # a pass in between may see what is there already
-    finish(stage.account)
-
-    assert sorted(stage.raws_there()) == sent
-    assert not [flags for flags in on_server(stage.here, "INBOX").values() if "\\Deleted" not in flags]
-    sync_mailbox(stage.work.pk)
-    assert len(stage.arrived()) == 4
-    assert {there for email in stage.arrived() for there in shown_in(email)} == {"Work"}
-    stage.work.refresh_from_db()
-    stage.inbox.refresh_from_db()
-    assert (stage.inbox.total_emails, stage.work.total_emails) == (0, 4)
-    assert set(Action.objects.values_list("status", flat=True)) == {Action.Status.DONE}
-
-
-@pytest.mark.req("Y72")
-@pytest.mark.fault("F2")
-@pytest.mark.parametrize("without", [(), ("UIDPLUS",)], ids=["UIDPLUS", "none"])
-def test_an_append_whose_answer_was_lost_is_not_repeated(start, without):
-    stage = start(*without)
-    put(stage.here, stage.inbox, count=2)
-    stage.there.faults.cut_answer("APPEND")
-    move_emails(None, list(Email.objects.filter(account=stage.account)), target=stage.work)
-    assert replay_account(stage.account.pk) == 0
-    assert shown_in(Email.objects.first()) == set()
-    finish(stage.account)
-    assert len(stage.raws_there()) == 2
-    assert on_server(stage.here, "INBOX") == {}
-
-
-@pytest.mark.req("Y71")
-def test_the_source_cut_while_it_removes_is_removed_later(start):
-    stage = start()
-    put(stage.here, stage.inbox, count=2)
-    stage.here.faults.cut_answer("UID EXPUNGE")
-    move_emails(None, list(Email.objects.filter(account=stage.account)), target=stage.work)
-    with pytest.raises(ConnectionLost):
-        replay_account(stage.account.pk)
-    finish(stage.account)
-    assert len(stage.raws_there()) == 2
-    assert on_server(stage.here, "INBOX") == {}
-
-
 # Refusals
 
 
@@ -352,10 +192,14 @@ def test_one_message_that_is_too_big_does_not_keep_the_others(start):
 
 
 @pytest.mark.req("Y73")
-def test_a_target_that_was_deleted_there_is_made_anew_once(start):
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_target_that_was_deleted_there_is_made_anew_once(start, is_gone):
     stage = start()
     (email,) = put(stage.here, stage.inbox)
-    stage.there.faults.refuse("APPEND", code="TRYCREATE")
+    if is_gone:
+        stage.there.store.delete_mailbox(stage.there.user, "Work")
+    else:
+        stage.there.faults.refuse("APPEND", code="TRYCREATE")
     (action,) = move_emails(None, [email], target=stage.work)
     replay_account(stage.account.pk)
     action.refresh_from_db()
@@ -445,6 +289,29 @@ def test_a_paused_target_is_waited_for_with_words(start):
     assert len(stage.raws_there()) == 1
 
 
+@pytest.mark.req("R83")
+def test_a_refused_password_there_stops_that_account_and_not_this_one(start):
+    stage = start()
+    (email,) = put(stage.here, stage.inbox)
+    close_kept_sessions()
+    for command in ("LOGIN", "AUTHENTICATE"):
+        stage.there.faults.refuse(command, code="AUTHENTICATIONFAILED", times=None)
+    (action,) = move_emails(None, [email], target=stage.work)
+    set_keywords(None, put(stage.here, stage.inbox), add=["$seen"])
+    assert replay_account(stage.account.pk) == 1
+    replay_due(stage.account)
+    action.refresh_from_db()
+    assert action.error == f"{stage.work.account.name} needs its password."
+    assert stage.account.state == AccountState.NEW
+    assert MailAccount.objects.get(pk=stage.work.account_id).state == AccountState.AUTH_FAILED
+    asked = [name for name in stage.there.faults.commands if name in {"LOGIN", "AUTHENTICATE"}]
+    stage.there.faults.clear()
+    assert len(asked) == 2  # once to set the stage up
+    MailAccount.objects.filter(pk=stage.work.account_id).update(state=AccountState.OK)
+    finish(stage.account)
+    assert len(stage.raws_there()) == 1
+
+
 def test_a_source_that_is_away_is_the_accounts_own_trouble(start):
     stage = start()
     (email,) = put(stage.here, stage.inbox)  # its bytes are not here yet
@@ -456,6 +323,41 @@ def test_a_source_that_is_away_is_the_accounts_own_trouble(start):
     MailAccount.objects.filter(pk=stage.account.pk).update(incoming_port=stage.here.port)
     finish(stage.account)
     assert len(stage.raws_there()) == 1
+
+
+@pytest.mark.req("Y66")
+def test_a_rename_of_the_source_waits_for_what_is_leaving_it_and_other_mailboxes_do_not(start):
+    stage = start()
+    for name in ("Old", "Else"):
+        stage.here.store.create_mailbox(stage.here.user, name)
+    old, other = remote(stage.account, "Old"), remote(stage.account, "Else")
+    (email,) = put(stage.here, old)
+    MailAccount.objects.filter(pk=stage.work.account_id).update(state=AccountState.PAUSED)
+    move_emails(None, [email], target=stage.work)
+    for box, name in ((old, "Older"), (other, "Elsewhere")):
+        rename_mailbox(stage.account.user, box, name=name, parent=None)
+    assert replay_account(stage.account.pk) == 1
+    names = set(stage.here.store.user(stage.here.user).mailboxes)
+    assert {"Old", "Elsewhere"} < names
+    MailAccount.objects.filter(pk=stage.work.account_id).update(state=AccountState.OK)
+    finish(stage.account)
+    assert "Older" in stage.here.store.user(stage.here.user).mailboxes
+    assert len(stage.raws_there()) == 1
+
+
+@pytest.mark.req("R86")
+@pytest.mark.parametrize("point", ["transfer.noted", "transfer.appended", "transfer.append_noted", "transfer.arrived"])
+def test_a_pass_of_the_target_in_the_middle_makes_no_second_row(start, point):
+    stage = start()
+    found = put(stage.here, stage.inbox, count=2)
+    set_keywords(None, found, add=["$seen"])
+    points.observer = lambda name: sync_mailbox(stage.work.pk) if name == point else None
+    move_emails(None, found, target=stage.work)
+    finish(stage.account)
+    points.observer = None
+    sync_mailbox(stage.work.pk)
+    assert len(stage.arrived()) == len(stage.raws_there()) == 2
+    assert all(emails.keywords_of([there.pk])[there.pk] == {"$seen"} for there in stage.arrived())
 
 
 # Stopping
@@ -550,3 +452,60 @@ def test_what_lies_only_here_is_sent_to_its_own_server_and_stays_the_same_email(
     assert shown_in(email) == {"Only here"}
     assert not Placement.objects.filter(email=email).exists()
     assert list(Email.objects.filter(account=account)) == [email]
+
+
+# Bytes that are not here
+
+
+@pytest.mark.req("Y94")
+@pytest.mark.parametrize("stream_bytes", [10, 10_000])
+def test_bytes_are_fetched_whole_before_they_are_sent(start, monkeypatch, stream_bytes):
+    monkeypatch.setattr(bodies, "STREAM_BYTES", stream_bytes)
+    stage = start()
+    raw = make_raw(text="Long\n" * 200)
+    stage.here.store.append(stage.here.user, "INBOX", raw)
+    (email,) = read_in(stage.inbox)
+    text_only = blobs.put_blob(b"Subject: x\r\n\r\nonly the text\r\n")
+    emails.attach_texts(stage.account.pk, [(email.pk, text_only.pk)])
+    move_emails(None, [email], target=stage.work)
+    replay_account(stage.account.pk)
+    assert stage.raws_there() == [raw]
+
+
+def test_what_its_own_server_has_no_more_is_told_and_not_made_up(start):
+    stage = start()
+    gone, there = put(stage.here, stage.inbox, count=2)
+    stage.here.store.expunge(stage.here.user, "INBOX", [1])
+    (action,) = move_emails(None, [gone, there], target=stage.work)
+    finish(stage.account)
+    action.refresh_from_db()
+    assert action.status == Action.Status.FAILED
+    assert "could not be read from its own server" in action.error
+    assert len(stage.raws_there()) == 1
+    assert shown_in(gone) == {"INBOX"}
+    for _ in range(2):  # all that is left of the mailbox: a second look confirms it
+        sync_mailbox(stage.inbox.pk)
+    assert shown_in(gone) == set()
+
+
+def test_a_server_that_rewrites_messages_keeps_its_own_bytes(start):
+    stage = start()
+    raw = make_raw()
+    stage.here.store.append(stage.here.user, "INBOX", raw)
+    (email,) = read_in(stage.inbox)
+    ours = raw + b"X-Scanned: yes\r\n"
+    append = stage.there.store.append
+
+    def rewriting(user: str, mailbox: str, _raw: bytes, **fields: object) -> int:
+        return append(user, mailbox, ours, **fields)
+
+    stage.there.store.append = rewriting
+    move_emails(None, [email], target=stage.work)
+    replay_account(stage.account.pk)
+    (there,) = stage.arrived()
+    assert (there.size_bytes, there.blob) == (len(ours), None)
+    assert on_server(stage.here, "INBOX") == {}
+    sync_mailbox(stage.work.pk)
+    there.refresh_from_db()
+    assert there.blob is not None
+    assert blobs.read_blob(there.blob) == ours

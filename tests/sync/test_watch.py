@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from django.db import OperationalError
 
 from accounts import services
 from accounts.models import AccountState, MailAccount
@@ -229,3 +230,32 @@ def test_notify_tells_of_every_mailbox(dovecot, mail_user):
         listening.until(lambda: ("sync.account", inbox.account_id) in listening.woken)
     finally:
         listening.watch.close(timeout_s=5)
+
+
+@pytest.mark.req("R83")
+@pytest.mark.parametrize("is_in_idle", [False, True])
+def test_alert_reaches_the_user(listening, imap, is_in_idle):
+    alert = b"* OK [ALERT] Maintenance at noon\r\n"
+    imap.faults.change_answer("IDLE", lambda data: data + alert if is_in_idle else alert + data)
+    inbox = make_inbox(imap.port)
+
+    listening.watch.refresh()
+
+    listening.until(lambda: "Maintenance at noon" in MailAccount.objects.get(pk=inbox.account_id).state_reason)
+
+
+@pytest.mark.req("R91")
+def test_database_that_is_away_does_not_end_the_connections(listening, imap, monkeypatch):
+    def away(*_: object) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(watch.alerts, "tell", away)
+    imap.faults.change_answer("IDLE", lambda data: data + b"* OK [ALERT] Maintenance at noon\r\n")
+    inbox = make_inbox(imap.port)
+    listening.watch.refresh()
+    listening.until_listening()
+
+    deliver(imap)
+
+    listening.until(lambda: ("sync.mailbox", inbox.pk) in listening.woken, timeout_s=2.0)
+    assert imap.connection_count == 1

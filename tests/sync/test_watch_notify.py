@@ -8,6 +8,8 @@ from tests import factories
 from tests.fakes.imap import FakeImapServer
 from tests.sync.listening import Listening, deliver, make_inbox
 from webmail.demo.imap_session import ImapConfig
+from webmail.protocols.imap import listening as protocol
+from webmail.sync import watch
 from webmail.sync.watch_polling import Polls
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -147,3 +149,29 @@ def test_account_with_notify_is_not_polled_for_other_mailboxes(imap):
         assert listening.woken == []
     finally:
         listening.watch.close(timeout_s=5)
+
+
+@pytest.mark.req("Y77")
+def test_server_that_hangs_up_at_notify_is_listened_to_by_idle(listening, imap, monkeypatch):
+    monkeypatch.setattr(watch, "FIRST_RETRY_S", 0.05)
+    imap.faults.cut("NOTIFY", times=None)
+    make_inbox(imap.port)
+
+    listening.watch.refresh()
+    listening.until_listening()
+
+    assert listening.watch.figures()["idle"] == 1
+    assert imap.faults.commands.count("NOTIFY") == 1
+
+
+@pytest.mark.req("Y77")
+def test_server_that_never_answers_notify_is_listened_to_by_idle(listening, imap, monkeypatch):
+    monkeypatch.setattr(watch, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(protocol, "BEGIN_S", 0.3)
+    imap.faults.change_answer("NOTIFY", lambda data: b"", times=None)
+    make_inbox(imap.port)
+
+    listening.watch.refresh()
+    listening.until_listening()
+
+    assert listening.watch.figures() | {"notify": 0, "polled": 0, "idle": 1} == listening.watch.figures()

@@ -113,9 +113,32 @@ def test_a_move_into_another_account_is_offered_and_put_on_its_way(client: Clien
     assert place_of(email) == []
     action = Action.objects.get()
     assert (action.kind, action.account, action.mailbox) == (Action.Kind.TRANSFER, inbox.account, elsewhere)
-    page = body_of(client.get("/mail/inbox"))
+    page = client.get("/mail/inbox").content.decode()
     assert "Moved to Elsewhere" in page
-    assert 'name="actions"' not in page
+    ids = re.search(r'name="actions" value="([^"]+)"', page)
+    assert ids is not None
+    client.post(reverse("undo"), {"actions": ids[1], "list": "/mail/inbox"})
+    assert place_of(email) == ["Inbox"]
+    assert Action.objects.get().status == Action.Status.STOPPED
+    assert "Undone" in body_of(client.get("/mail/inbox"))
+
+
+def test_what_has_arrived_in_another_account_is_sent_back_by_undo(client: Client, alice: User, inbox: Mailbox) -> None:
+    elsewhere = make_mailbox(make_account(alice), "Elsewhere")
+    there = make_email(elsewhere)
+    action = Action.objects.create(
+        account=inbox.account,
+        user=alice,
+        kind=Action.Kind.TRANSFER,
+        mailbox=elsewhere,
+        status=Action.Status.DONE,
+        total=1,
+        arguments={"target": elsewhere.pk, "keep": False, "source": None, "arrived": {str(inbox.pk): [there.pk]}},
+    )
+    client.post(reverse("undo"), {"actions": action.public_id, "list": "/mail/inbox"})
+    back = Action.objects.exclude(pk=action.pk).get()
+    assert (back.kind, back.account, back.mailbox) == (Action.Kind.TRANSFER, elsewhere.account, inbox)
+    assert place_of(there) == []
 
 
 def test_a_mailbox_that_lets_nothing_out_says_so(client: Client, account: MailAccount) -> None:

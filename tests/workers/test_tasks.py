@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import webmail
 from webmail.celery import app
+from webmail.sync.turns import Turns
+from webmail.workers import tasks
 from webmail.workers.tasks import BODIES, RowTask
 
 RUNG = re.compile(r"\bwake\(\s*[\"']([a-z.]+)[\"']|Step\([\"'](sync\.[a-z]+)")
@@ -56,3 +59,14 @@ def test_a_row_that_is_gone_is_no_failure(name, caplog):
     app.tasks[name](987_654)
 
     assert "task.failed" not in caplog.text
+
+
+@pytest.mark.req("Y84")
+@pytest.mark.django_db(transaction=True)
+def test_net_worker_keeps_two_of_its_threads_free_of_long_work(monkeypatch: pytest.MonkeyPatch):
+    made = Turns()
+    monkeypatch.setattr(tasks, "turns", made)
+    tasks._show_life(SimpleNamespace(hostname="net@here", controller=SimpleNamespace(concurrency=4)))
+    tasks._end_life()
+
+    assert [made.begin(account_id) for account_id in range(3)] == [True, True, False]

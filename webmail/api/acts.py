@@ -17,6 +17,7 @@ from webmail.journal.actions import keywords, move, selection
 from webmail.journal.models import Action
 from webmail.store import emails, mailboxes
 from webmail.store.models import Email, Mailbox, Role
+from webmail.store.queries.accounts import get_mailbox_for
 from webmail.store.search.parse import parse_query
 from webmail.store.search.run import search_emails
 
@@ -32,6 +33,17 @@ def wanted_mailbox(request: ApiRequest, account: MailAccount, mailbox_id: str, p
         return mailbox_for(request, account, mailbox_id)
     except Http404:
         raise invalid(pointer, f"This account has no mailbox {mailbox_id}.") from None
+
+
+def _any_mailbox(request: ApiRequest, mailbox_id: str, pointer: str) -> Mailbox:
+    """A mailbox of any account that the credential may see: mail can be carried there. Raises `Problem` at `pointer`."""
+    try:
+        mailbox = get_mailbox_for(request.auth.user, mailbox_id)
+    except Http404:
+        mailbox = None
+    if mailbox is None or not request.auth.may_see(mailbox.account):
+        raise invalid(pointer, f"There is no mailbox {mailbox_id}.")
+    return mailbox
 
 
 def change_message(request: ApiRequest, account: MailAccount, email: Email, change: MessageChangeIn) -> list[Action]:
@@ -127,7 +139,7 @@ def act_on_many(request: ApiRequest, account: MailAccount, batch: BatchIn, found
         return trash(request, account, targets)
     if batch.action == "destroy":
         return destroy(request, targets)
-    target = wanted_mailbox(request, account, batch.mailbox_id or "", "/mailbox_id")
+    target = _any_mailbox(request, batch.mailbox_id or "", "/mailbox_id")
     if batch.action == "copy":
         return move.copy_emails(user, targets, target=target)
     named = batch.source_mailbox_id
@@ -159,7 +171,7 @@ def _act_of(request: ApiRequest, account: MailAccount, batch: BatchIn) -> select
         return selection.Trash()
     if batch.action == "destroy":
         return selection.Destroy()
-    target = wanted_mailbox(request, account, batch.mailbox_id or "", "/mailbox_id")
+    target = _any_mailbox(request, batch.mailbox_id or "", "/mailbox_id")
     if batch.action == "copy":
         return selection.Copy(target)
     named = batch.source_mailbox_id

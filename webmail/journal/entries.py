@@ -81,6 +81,12 @@ def save_progress(action: Action, progress: Mapping[str, Any]) -> None:
     Action.objects.filter(pk=action.pk).update(progress=action.progress)
 
 
+def save_arguments(action: Action, arguments: Mapping[str, Any]) -> None:
+    """Remember with the act what is known only now."""
+    action.arguments = dict(arguments)
+    Action.objects.filter(pk=action.pk).update(arguments=action.arguments)
+
+
 def open_rows(actions: Sequence[Action], *, limit: int, but_begun: bool = False) -> list[ActionEmail]:
     """The next Emails the server was not told of yet, those of one source together; empty when all came to an end.
 
@@ -100,6 +106,19 @@ def settle(rows: Sequence[ActionEmail]) -> None:
         Action.objects.filter(pk=action_id).update(done_count=F("done_count") + count)
     for row in rows:
         row.is_done = True
+
+
+def settle_lost(account_id: int, email_ids: Collection[int]) -> int:
+    """These Emails are nowhere on the server any more: what open Actions were to tell it of them is nothing to do (Y74). Those
+    that wait are tried at once. Not what is carried to another account, which has its own order. Returns how many rows ended."""
+    rows: list[ActionEmail] = []
+    for chunk in chunks(email_ids):
+        found = ActionEmail.objects.filter(email_id__in=chunk, is_done=False, action__status__in=Action.OPEN)
+        rows += found.filter(action__account_id=account_id).exclude(action__kind=Action.Kind.TRANSFER)
+    settle(rows)
+    concerned = Action.objects.filter(pk__in={row.action_id for row in rows}, status__in=Action.OPEN)
+    concerned.update(next_try_at=timezone.now())
+    return len(rows)
 
 
 def is_stop_wanted(actions: Sequence[Action]) -> bool:

@@ -30,7 +30,10 @@ class Action(models.Model):
         MOVE = "move"  # arguments: {"target": mailbox id}; each ActionEmail has its source
         COPY = "copy"  # arguments: {"target": mailbox id}
         DESTROY = "destroy"  # each ActionEmail has its source
-        TRANSFER = "transfer"  # into another account: {"target": mailbox id, "keep": bool, "source": mailbox id | null}
+        TRANSFER = (
+            "transfer"  # into another account: {"target": mailbox id, "keep": bool, "source": mailbox id | null},
+        )
+        # and when it is done "arrived": {source mailbox id: [ids of Emails there]}, of a few only, so that it can be undone
         CREATE_MAILBOX = "create_mailbox"  # mailbox is the new row
         RENAME_MAILBOX = "rename_mailbox"  # arguments: {"old_remote_name": …, "old_name": …, "old_parent": id | null}
         DELETE_MAILBOX = "delete_mailbox"  # arguments: {"remote_name": …}

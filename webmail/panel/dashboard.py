@@ -20,7 +20,7 @@ from webmail.outbox.models import Phase, Submission
 from webmail.outbox.queries import QueueFigures, queue_figures
 from webmail.panel import cells, health
 from webmail.panel.site import panel_site
-from webmail.store.models import Heartbeat
+from webmail.store.models import Heartbeat, HostGate, Mailbox
 
 DANGER = "danger"
 WARNING = "warning"
@@ -55,6 +55,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         *_of_accounts(accounts),
         *_of_submissions(submissions),
         *_of_journal(journal),
+        *_of_mailboxes(),
         *_of_machine(processes, disks),
     ]
     context["findings"] = sorted(findings, key=lambda finding: finding.level != DANGER)
@@ -65,6 +66,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         Figure(_("Messages to be sent"), _waiting(submissions), cells.list_of(Submission, "only=waiting")),
     ]
     context["processes"] = _process_table(processes)
+    context["listening"] = _listening_table()
     context["queues"] = _queue_table(submissions, journal)
     context["disks"] = _disk_table(disks)
     context["errors"] = _error_table()
@@ -107,6 +109,14 @@ def _of_journal(figures: health.JournalFigures) -> Iterator[Finding]:
         yield Finding(WARNING, _("Actions that a server refused in the last 7 days"), str(figures.failed), address)
 
 
+def _of_mailboxes() -> Iterator[Finding]:
+    if parked := health.parked(Mailbox.objects.all()).count():
+        address = cells.list_of(Mailbox, "only=parked")
+        yield Finding(WARNING, _("Mailboxes left alone because they fail"), str(parked), address)
+    if gates := health.lowered_gates().count():
+        yield Finding(WARNING, _("Servers that want fewer connections"), str(gates), cells.list_of(HostGate))
+
+
 def _of_machine(processes: list[health.ProcessFigures], disks: list[health.DiskFigures]) -> Iterator[Finding]:
     missing = [process.kind for process in processes if process.is_missing and process.kind in health.PROCESS_KINDS]
     if missing:
@@ -129,12 +139,25 @@ def _process_table(processes: list[health.ProcessFigures]) -> dict[str, Any]:
     return {"headers": [_("Process"), _("Running"), _("Last heard of")], "rows": rows}
 
 
+def _listening_table() -> dict[str, Any]:
+    figures = health.watch_figures()
+    words = {
+        "listening": _("Accounts listened to"),
+        "notify": _("of those, all mailboxes by NOTIFY"),
+        "idle": _("of those, the inbox by IDLE"),
+        "polled": _("Accounts asked now and then"),
+        "shards": _("Shares of the accounts that are held"),
+    }
+    return {"headers": [_("New mail"), _("Count")], "rows": [[words[name], figures[name]] for name in words]}
+
+
 def _queue_table(submissions: QueueFigures, journal: health.JournalFigures) -> dict[str, Any]:
     bodies, unindexed = health.wanted_bodies(), health.unindexed_emails()
     rows = [
         [_("Messages to be sent"), _waiting(submissions), cells.moment(submissions.oldest_due_at)],
         [_("Actions for servers"), journal.open, cells.moment(journal.oldest_at)],
         [_("Bodies somebody waits for"), bodies.length, cells.moment(bodies.oldest_at)],
+        [_("Bodies to be fetched"), health.missing_bodies().length, cells.moment(None)],
         [_("Messages to be indexed"), unindexed.length, cells.moment(None)],
     ]
     return {"headers": [_("Queue"), _("Waiting"), _("Oldest due")], "rows": rows}

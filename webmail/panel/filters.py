@@ -90,6 +90,8 @@ class MailboxTrouble(_NamedRows):
 
     title = _("trouble")
     choices_by_name: ClassVar = {
+        "troubled": (_("last visit failed"), health.troubled),
+        "parked": (_("left alone for a while"), health.parked),
         "missing": (_("no longer on the server"), lambda rows: rows.filter(missing_since__isnull=False)),
         "unlisted": (
             _("not listed completely yet"),

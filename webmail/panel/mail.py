@@ -7,14 +7,19 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import AccountState
+from webmail import dispatch
 from webmail.journal import entries
+from webmail.journal.actions import putting_back
+from webmail.journal.errors import ActionRefused
 from webmail.journal.models import Action
 from webmail.outbox import transitions
 from webmail.outbox.models import CANCELLABLE, CLAIMABLE, Phase, Submission, SubmissionEvent, SubmissionRecipient
-from webmail.panel import cells
+from webmail.panel import cells, health
 from webmail.panel.filters import ActionTrouble, MailboxTrouble, SubmissionTrouble
 from webmail.panel.listing import Listing, ReadOnlyInline, carry_out
 from webmail.panel.site import panel_site
@@ -42,7 +47,13 @@ PHASE_VARIANTS = {
     Phase.UNCONFIRMED: "danger",
     Phase.CANCELLED: "",
 }
-STATUS_VARIANTS = {Action.Status.PENDING: "info", Action.Status.RUNNING: "info", Action.Status.FAILED: "danger"}
+STATUS_VARIANTS = {
+    Action.Status.PENDING: "info",
+    Action.Status.RUNNING: "info",
+    Action.Status.FAILED: "danger",
+    Action.Status.STOPPED: "info",
+}
+_STOPPED = (AccountState.PAUSED, AccountState.AUTH_FAILED)  # nothing is asked of their servers
 
 
 class _OfAccount(Listing):
@@ -62,19 +73,68 @@ class _OfAccount(Listing):
 class MailboxPages(_OfAccount):
     """What we hold of each mailbox, and what the server last said of it."""
 
-    list_display = ("name", "account_link", "role", "source", "total_emails", "unread_emails", "progress", "synced")
+    list_display = (
+        *("name", "account_link", "role", "condition", "reason", "progress", "synced"),
+        *("total_emails", "unread_emails"),
+    )
     list_filter = (MailboxTrouble, "role", "source")
     search_fields = ("name", "account__address")
     ordering = ("account_id", "sort_order", "name")
-    readonly_fields = ("account_link", "progress", "synced", "missing")
+    actions = ("try_again",)
+    readonly_fields = ("account_link", "progress", "synced", "missing", "condition", "parked", "compared")
     fieldsets = (
         (None, {"fields": ("name", "account_link", "parent", "role", "source", "is_subscribed", "is_selectable")}),
         (_("Copy"), {"fields": ("progress", "synced", "missing", "total_emails", "unread_emails")}),
+        (_("Condition"), {"fields": ("condition", "trouble", "parked", "compared", "repairs")}),
         (
             _("Server"),
             {"fields": ("remote_name", "uidvalidity", "uidnext", "highestmodseq", "remote_total", "backfill_uid")},
         ),
     )
+
+    def acts_for(self, row: Mailbox) -> tuple[str, ...]:
+        return ("try_again",) if row.trouble else ()
+
+    @admin.action(description=_("Try again now"))
+    def try_again(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:
+        """A parked mailbox is looked at at once; when it fails again, it is left alone again."""
+
+        def act(mailbox: Mailbox) -> bool:
+            troubled = health.troubled(Mailbox.objects.filter(pk=mailbox.pk))
+            if mailbox.account.state in _STOPPED or not troubled.update(parked_until=None):
+                return False
+            dispatch.wake("sync.mailbox", mailbox.pk)
+            return True
+
+        carry_out(
+            request,
+            rows.select_related("account"),
+            act,
+            event="mailbox.retry_asked",
+            subject=lambda mailbox: f"{mailbox.account}: {mailbox}",
+            done="will be tried at once.",
+            refused="without trouble, or of an account that does not run.",
+        )
+
+    @admin.display(description=_("condition"), ordering="parked_until")
+    def condition(self, mailbox: Mailbox) -> SafeString:
+        if not mailbox.trouble:
+            return cells.label(_("well"), "success")
+        if mailbox.parked_until and mailbox.parked_until > timezone.now():
+            return cells.label(_("parked"), "danger", title=_("left alone for a while"))
+        return cells.label(_("in trouble"), "warning")
+
+    @admin.display(description=_("left alone until"))
+    def parked(self, mailbox: Mailbox) -> SafeString:
+        return cells.moment(mailbox.parked_until)
+
+    @admin.display(description=_("last full comparison"))
+    def compared(self, mailbox: Mailbox) -> SafeString:
+        return cells.moment(mailbox.reconciled_at)
+
+    @admin.display(description=_("trouble"))
+    def reason(self, mailbox: Mailbox) -> SafeString:
+        return cells.short(mailbox.trouble)
 
     @admin.display(description=_("listed"))
     def progress(self, mailbox: Mailbox) -> SafeString:
@@ -232,26 +292,30 @@ class SubmissionPages(_OfAccount):
 class ActionPages(_OfAccount):
     """What servers must still be told, in order per account. They are not dropped here: the rows would stay changed."""
 
-    list_display = ("public_id", "account_link", "kind", "condition", "attempts", "created", "next_try", "reason")
+    list_display = (
+        *("public_id", "account_link", "kind", "condition", "progress_made", "attempts"),
+        *("created", "next_try", "reason"),
+    )
     list_filter = (ActionTrouble, "status", "kind")
     search_fields = ("public_id", "account__address")
     ordering = ("-id",)
-    actions = ("replay_now",)
+    actions = ("replay_now", "stop")
     fields = (
         "public_id",
         "account_link",
         "kind",
         "condition",
+        "progress_made",
         "attempts",
         "next_try",
         "error",
         "created_at",
         "done_at",
     )
-    readonly_fields = ("account_link", "condition", "next_try")
+    readonly_fields = ("account_link", "condition", "progress_made", "next_try")
 
     def acts_for(self, row: Action) -> tuple[str, ...]:
-        return ("replay_now",) if row.status in Action.OPEN else ()
+        return ("replay_now", "stop") if row.status in Action.OPEN else ()
 
     @admin.action(description=_("Try now"))
     def replay_now(self, request: HttpRequest, rows: QuerySet[Action]) -> None:
@@ -263,6 +327,30 @@ class ActionPages(_OfAccount):
         carry_out(
             request, rows, act, event="action.retry_asked", done="will be tried at once.", refused="already at an end."
         )
+
+    @admin.action(description=_("Stop (what was not told yet is put back)"))
+    def stop(self, request: HttpRequest, rows: QuerySet[Action]) -> None:
+        """As the user could. What the server was told already stays."""
+
+        def act(action: Action) -> bool:
+            try:
+                putting_back.stop_action(action)
+            except ActionRefused:
+                return False
+            return True
+
+        carry_out(
+            request,
+            rows,
+            act,
+            event="action.stopped",
+            done="will be stopped.",
+            refused="already at an end, or about a mailbox itself.",
+        )
+
+    @admin.display(description=_("done"))
+    def progress_made(self, action: Action) -> str:
+        return f"{action.done_count} / {action.total}" if action.total else cells.EMPTY
 
     @admin.display(description=_("status"), ordering="status")
     def condition(self, action: Action) -> SafeString:

@@ -6,11 +6,14 @@ shown in any form.
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +26,7 @@ from webmail.panel import cells
 from webmail.panel.filters import AccountTrouble
 from webmail.panel.listing import Listing, ReadOnlyInline, carry_out
 from webmail.panel.site import panel_site
-from webmail.store.models import Mailbox
+from webmail.store.models import Mailbox, Traffic
 
 # One word for lists; the state's own words are its title.
 STATE_WORDS = {
@@ -53,7 +56,10 @@ class IdentityInline(ReadOnlyInline):
 class MailAccountPages(Listing):
     """Condition of each account, and what can be done about it."""
 
-    list_display = ("address", "user_link", "protocol", "state_word", "last_sync", "next_try", "reason")
+    list_display = (
+        *("address", "user_link", "state_word", "reason", "since", "last_sync", "next_try", "failures"),
+        "traffic",
+    )
     list_select_related = ("user",)
     list_filter = ("state", AccountTrouble, "incoming_protocol")
     search_fields = ("address", "user__email", "incoming_host", "outgoing_host")
@@ -64,16 +70,35 @@ class MailAccountPages(Listing):
         (None, {"fields": ("address", "user_link", "name", "created_at")}),
         (
             _("Condition"),
-            {"fields": ("condition", "state_reason", "since", "failures", "last_sync", "next_try", "last_test")},
+            {
+                "fields": (
+                    "condition",
+                    "state_reason",
+                    "since",
+                    "failures",
+                    "last_sync",
+                    "next_try",
+                    "traffic",
+                    "last_test",
+                )
+            },
         ),
         (_("Servers"), {"fields": ("incoming", "incoming_username", "outgoing", "outgoing_username")}),
         (_("Rules"), {"fields": ("leave_on_server", "leave_days", "saves_sent_itself", "is_unified")}),
         (_("More"), {"fields": ("mailboxes", "submissions")}),
     )
     readonly_fields = (
-        *("user_link", "condition", "since", "last_sync", "next_try", "last_test"),
+        *("user_link", "condition", "since", "last_sync", "next_try", "traffic", "last_test"),
         *("incoming", "outgoing", "mailboxes", "submissions"),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MailAccount]:
+        """With what each moved today, as far as it is written."""
+        today = Traffic.objects.filter(account=OuterRef("pk"), day=timezone.now().astimezone(UTC).date())
+        rows: QuerySet[MailAccount] = super().get_queryset(request)
+        return rows.annotate(
+            down_today=Subquery(today.values("bytes_down")[:1]), up_today=Subquery(today.values("bytes_up")[:1])
+        )
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """A user's page leads to their accounts."""
@@ -154,10 +179,6 @@ class MailAccountPages(Listing):
     def user_link(self, account: MailAccount) -> SafeString:
         return cells.link(account.user)
 
-    @admin.display(description=_("protocol"), ordering="incoming_protocol")
-    def protocol(self, account: MailAccount) -> str:
-        return account.get_incoming_protocol_display()
-
     @admin.display(description=_("state"), ordering="state")
     def condition(self, account: MailAccount) -> SafeString:
         return cells.label(account.get_state_display(), STATE_VARIANTS[AccountState(account.state)])
@@ -167,7 +188,15 @@ class MailAccountPages(Listing):
         state = AccountState(account.state)
         return cells.label(STATE_WORDS[state], STATE_VARIANTS[state], title=state.label)
 
-    @admin.display(description=_("since"))
+    @admin.display(description=_("traffic today"), ordering="down_today")
+    def traffic(self, account: Any) -> SafeString:
+        """Down and up since midnight UTC, in whole; workers write it now and then."""
+        if account.down_today is None:
+            return format_html("{}", cells.EMPTY)
+        down, up = filesizeformat(account.down_today), filesizeformat(account.up_today)
+        return format_html('<span class="whitespace-nowrap">↓ {} ↑ {}</span>', down, up)
+
+    @admin.display(description=_("since"), ordering="state_since")
     def since(self, account: MailAccount) -> SafeString:
         return cells.moment(account.state_since)
 
@@ -179,7 +208,7 @@ class MailAccountPages(Listing):
     def next_try(self, account: MailAccount) -> SafeString:
         return cells.moment(None if account.state == AccountState.PAUSED else account.next_sync_at)
 
-    @admin.display(description=_("last error"))
+    @admin.display(description=_("reason"))
     def reason(self, account: MailAccount) -> SafeString:
         return cells.short(account.state_reason)
 

@@ -1,10 +1,14 @@
-"""Processes and leases: who is alive and who works on what. To read only."""
+"""Processes, leases and busy hosts: who is alive, who works on what, and which servers want fewer connections. Leases and
+processes are to read only.
+"""
 
 from __future__ import annotations
 
 import json
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -12,9 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from webmail.panel import cells
 from webmail.panel.filters import ProcessLife
 from webmail.panel.health import SILENT_AFTER
-from webmail.panel.listing import Listing
+from webmail.panel.listing import Listing, carry_out
 from webmail.panel.site import panel_site
-from webmail.store.models import Heartbeat, Lease
+from webmail.store.models import Heartbeat, HostGate, Lease
 
 
 @admin.register(Heartbeat, site=panel_site)
@@ -70,3 +74,50 @@ class LeasePages(Listing):
     @admin.display(description=_("until"), ordering="expires_at")
     def expires(self, lease: Lease) -> SafeString:
         return cells.moment(lease.expires_at if lease.owner else None)
+
+
+@admin.register(HostGate, site=panel_site)
+class HostGatePages(Listing):
+    """Servers that said we hold too many connections. The limit ends by itself; who knows better may end it now."""
+
+    list_display = ("host", "condition", "connections", "ends", "said")
+    search_fields = ("host",)
+    ordering = ("-until",)
+    actions = ("remove",)
+    fields = ("host", "condition", "connections", "ends", "reason")
+    readonly_fields = ("condition", "connections", "ends")
+
+    @admin.action(description=_("Remove the limit"))
+    def remove(self, request: HttpRequest, rows: QuerySet[HostGate]) -> None:
+        """Workers notice within seconds."""
+
+        def act(gate: HostGate) -> bool:
+            return HostGate.objects.filter(pk=gate.pk).delete()[0] > 0
+
+        carry_out(
+            request,
+            rows,
+            act,
+            event="gate.removed",
+            subject=lambda gate: str(gate.host),
+            done="removed.",
+            refused="gone already.",
+        )
+
+    @admin.display(description=_("condition"), ordering="until")
+    def condition(self, gate: HostGate) -> SafeString:
+        if gate.until > timezone.now():
+            return cells.label(_("limited"), "warning")
+        return cells.label(_("recovering"), "success")
+
+    @admin.display(description=_("connections of a process"), ordering="limit")
+    def connections(self, gate: HostGate) -> int:
+        return gate.limit
+
+    @admin.display(description=_("until"), ordering="until")
+    def ends(self, gate: HostGate) -> SafeString:
+        return cells.moment(gate.until)
+
+    @admin.display(description=_("reason"))
+    def said(self, gate: HostGate) -> SafeString:
+        return cells.short(gate.reason)

@@ -80,6 +80,7 @@ _NAVIGATION: tuple[Mapping[str, Any], ...] = (
         "items": [
             {"title": _("Processes"), "icon": "memory", "link": reverse_lazy("admin:store_heartbeat_changelist")},
             {"title": _("Leases"), "icon": "lock_clock", "link": reverse_lazy("admin:store_lease_changelist")},
+            {"title": _("Busy hosts"), "icon": "speed", "link": reverse_lazy("admin:store_hostgate_changelist")},
             {"title": _("Audit log"), "icon": "history", "link": reverse_lazy("admin:accounts_auditevent_changelist")},
         ],
     },

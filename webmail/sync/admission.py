@@ -19,7 +19,7 @@ CHECK_AFTER_S = 30.0  # a session idle for longer is asked for a sign of life be
 KEEP_S = 300.0  # then it is closed
 ADMISSION_S = 30.0  # how long to wait for a connection to become free
 # Threads that may wait for the connections of one host, and in all: the others have work elsewhere, and come back later.
-WAITING_OF_HOST, WAITING = 2, 4
+WAITING_OF_HOST, WAITING = 3, 5
 WORKING = 2  # connections of an account, and one more while it is being filled (Y81)
 BURST = 8  # new connections to a host at once; then they come at its pace (Y80)
 

@@ -338,15 +338,23 @@ def _note_refusal(mailbox: Mailbox, error: Exception) -> None:
 
 def _visit(work: _Pass, mailbox: Mailbox) -> None:
     outcome = work.outcome
-    until = min(work.deadline, time.monotonic() + MAILBOX_SLICE_S)
-    wants_backfill = not mailbox.is_backfilled and not work.account.is_backfill_paused
-    may_backfill = wants_backfill and work.turn.take()
-    outcome.waits_turn |= wants_backfill and not may_backfill
-    with account_session(work.account, for_backfill=may_backfill) as session:
-        result = imap.sync_mailbox(session, mailbox, work.lease, deadline=until, may_backfill=may_backfill)
+    was_listed = mailbox.is_backfilled
+    result = _visit_once(work, mailbox)
+    if was_listed and not mailbox.is_backfilled:
+        # Its UIDs turned out to mean nothing any more (Y51): the new listing is long work and takes a turn for it.
+        result = _visit_once(work, mailbox)
     outcome.is_complete &= result.is_complete
     outcome.has_more |= result.has_more or (result.is_held and result.held_count <= FEW)
     outcome.wants_confirmation |= result.is_held
+
+
+def _visit_once(work: _Pass, mailbox: Mailbox) -> imap.MailboxResult:
+    until = min(work.deadline, time.monotonic() + MAILBOX_SLICE_S)
+    wants_backfill = not mailbox.is_backfilled and not work.account.is_backfill_paused
+    may_backfill = wants_backfill and work.turn.take()
+    work.outcome.waits_turn |= wants_backfill and not may_backfill
+    with account_session(work.account, for_backfill=may_backfill) as session:
+        return imap.sync_mailbox(session, mailbox, work.lease, deadline=until, may_backfill=may_backfill)
 
 
 def _fetch_bodies(work: _Pass) -> None:

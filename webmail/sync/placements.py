@@ -18,7 +18,9 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
+from webmail import dispatch
 from webmail.journal import entries
+from webmail.journal.models import Action
 from webmail.mime.headers import parse_list_headers
 from webmail.protocols.imap.types import KeywordData, ListData
 from webmail.store import changes, emails, identity, ingest
@@ -512,8 +514,10 @@ def drop_placements(pairs: Sequence[Pair]) -> None:
 def destroy_orphans(record: changes.Record, *, before: datetime) -> int:
     """Destroy the account's Emails that had lost their last place before `before` and were not found again (Y49).
 
-    Call it after a complete pass that began at `before`. Those that an open Action still needs are spared.
+    Call it after a complete pass that began at `before`. Those that an open Action still needs are spared, and its part that is
+    about them is settled.
     """
+    _settle_acts(record.account_id, before=before)
     limit = min(before, timezone.now() - ORPHANS_LIVE)
     ids = set(Email.objects.filter(account_id=record.account_id, orphaned_at__lt=limit).values_list("id", flat=True))
     if not ids:
@@ -521,6 +525,17 @@ def destroy_orphans(record: changes.Record, *, before: datetime) -> int:
     placed = _placed(ids)
     Email.objects.filter(pk__in=placed).update(orphaned_at=None)
     return emails.destroy_emails(record, ids - placed - _held(ids))
+
+
+def _settle_acts(account_id: int, *, before: datetime) -> None:
+    """Acts on what lies nowhere have nothing to do any more, and hold up those behind them no longer (Y74)."""
+    waiting = Email.objects.filter(
+        account_id=account_id, orphaned_at__lt=before, action_rows__action__status__in=Action.OPEN
+    )
+    lost = set(waiting.values_list("id", flat=True))
+    lost -= _placed(lost)
+    if lost and entries.settle_lost(account_id, lost):
+        dispatch.wake("journal.replay", account_id)
 
 
 def _held(email_ids: Iterable[int]) -> set[int]:

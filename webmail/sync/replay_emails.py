@@ -37,17 +37,21 @@ from webmail.sync.replay_places import (
     GIVE_UP_LOCATING,
     MAX_LOOKED_AT,
     Lying,
-    NotLocated,
+    astray,
     batches,
+    but_lost,
     drop_step,
     find_by_identity,
     locate,
     lying_elsewhere,
     lying_in_all,
     lying_in_sources,
+    missing_as_trycreate,
+    not_there,
     save_step,
     select,
     still_there,
+    wait_for_lost,
 )
 
 KEYWORD_BATCH = 5_000  # Emails of one transaction and, when their UIDs adjoin, of one command
@@ -65,11 +69,14 @@ def replay_keywords(session: ImapSession, actions: Sequence[Action]) -> None:
     adding, removing = (frozenset(actions[0].arguments[key]) for key in ("add", "remove"))
     for rows in batches(actions, size=KEYWORD_BATCH):
         change = _KeywordStore(adding, removing)
-        for lying in lying_in_all(session, rows):
+        found = lying_in_all(session, rows)
+        for lying in found:
             change.tell(session, actions[0], lying)
+        lost = change.lost | astray(rows, found)
         with changes.recording(actions[0].account_id):
             change.write()
-            entries.settle(rows)
+            entries.settle(but_lost(actions[0], rows, lost))
+        wait_for_lost(actions[0], lost)
     for action in actions:
         entries.mark_done(action)
 
@@ -82,6 +89,7 @@ class _KeywordStore:
         self._bases: list[tuple[str, int | None, int]] = []
         self._held: dict[int, frozenset[str]] = defaultdict(frozenset)  # of what is added, by Email
         self._missed: set[int] = set()  # Emails that a mailbox did not take everything for
+        self.lost: set[int] = set()  # Emails that are no more where we thought
 
     def tell(self, session: ImapSession, action: Action, lying: Lying) -> None:
         lacking = [row for row in lying.placements if self._has_something_to_do(row)]
@@ -93,9 +101,11 @@ class _KeywordStore:
         by_uid = select(session, action, Lying(lying.mailbox, lacking))
         adding, removing = _can_hold(session, self._adding), _can_hold(session, self._removing)
         result = session.store_keywords(list(by_uid), add=adding, remove=removing) if by_uid else StoreResult()
-        if action.attempts < GIVE_UP_LOCATING:
-            _check_there(session, lying.mailbox, by_uid.keys() - result.modseqs.keys())
+        gone = not_there(session, by_uid.keys() - result.modseqs.keys())
+        self.lost |= {by_uid[uid].email_id or 0 for uid in gone}
         for uid, row in by_uid.items():
+            if uid in gone:
+                continue
             added = adding - result.dropped.get(uid, frozenset())
             base = (frozenset(row.keywords.split()) | added) - removing
             self._bases.append((" ".join(sorted(base)), result.modseqs.get(uid), row.pk))
@@ -122,14 +132,6 @@ class _KeywordStore:
         execute_many("UPDATE store_emailkeyword SET is_local_only = %s WHERE email_id = %s AND keyword = %s", marks)
 
 
-def _check_there(session: ImapSession, mailbox: Mailbox, uids: Collection[int]) -> None:
-    """STORE says nothing of messages that are gone. Another client may have moved them: the next pass knows where to, and the
-    act follows them there (Y74). Raises `NotLocated`."""
-    if uids and not set(uids) <= set(session.search_uids()):
-        dispatch.wake("sync.account", mailbox.account_id)
-        raise NotLocated("what this is about has moved on the server")
-
-
 def _can_hold(session: ImapSession, keywords: frozenset[str]) -> frozenset[str]:
     """Those of the keywords that the selected mailbox can hold."""
     selected = session.selected
@@ -152,29 +154,48 @@ def replay_move(session: ImapSession, action: Action) -> None:
             locate(session, (row.email_id for row in gone), target)
             arrived = placed_in({row.email_id for row in gone}, target.pk)
             found += lying_elsewhere([row for row in gone if row.email_id not in arrived], target)
+        lost = astray(rows, found, but=target)
         for lying in found:
-            _move_from(session, action, lying, target, rows)
-        _settle_rest(action, target, [row for row in rows if not row.is_done])
+            lost |= _move_from(session, action, lying, target, rows)
+        _settle_rest(action, target, but_lost(action, rows, lost))
+        wait_for_lost(action, lost)
     entries.mark_done(action)
     dispatch.wake("sync.mailbox", target.pk)
 
 
 def _move_from(
     session: ImapSession, action: Action, lying: Lying, target: Mailbox, rows: Sequence[ActionEmail]
-) -> None:
+) -> set[int]:
+    """Returns the Emails that were not there any more, and are not in the target either."""
     by_uid = select(session, action, lying)
     present = still_there(session, action, by_uid)
+    moving = {uid: by_uid[uid] for uid in present}
     if session.supports("MOVE"):
-        result = _move_once(session, action, lying, {uid: by_uid[uid] for uid in present}, target)
+        result = _move_once(session, action, lying, moving, target)
+        missing = _not_copied(session, present, result)
     else:
-        result = _copy_once(session, action, lying, {uid: by_uid[uid] for uid in present}, target)
+        result = _copy_once(session, action, lying, moving, target)
+        missing = not_there(session, _not_copied(session, present, result))
         _remove(session, present)
     leaves_deleted = not session.supports("MOVE") and not session.supports("UIDPLUS")
-    ids = {row.email_id for row in lying.placements}
-    mine = [row for row in rows if row.email_id in ids and not row.is_done and row.source_id == lying.mailbox.pk]
-    _settle_move(action, lying, target, result, hidden=present if leaves_deleted else (), rows=mine)
-    if len(present) < len(by_uid):  # an earlier try moved them, and its answer was lost
-        locate(session, (row.email_id or 0 for uid, row in by_uid.items() if uid not in present), target)
+    missing |= by_uid.keys() - set(present)
+    lost: set[int] = set()
+    if missing:  # an earlier try moved them, and its answer was lost; or another client was quicker (Y74)
+        ids = {by_uid[uid].email_id or 0 for uid in missing}
+        locate(session, ids, target)
+        lost = ids - placed_in(ids, target.pk) if action.attempts < GIVE_UP_LOCATING else set()
+    moved = Lying(lying.mailbox, [row for row in lying.placements if row.email_id not in lost])
+    kept = {row.email_id or 0 for row in moved.placements}
+    mine = [row for row in rows if row.email_id in kept and not row.is_done and row.source_id == lying.mailbox.pk]
+    _settle_move(action, moved, target, result, hidden=present if leaves_deleted else (), rows=mine)
+    return lost
+
+
+def _not_copied(session: ImapSession, uids: Collection[int], result: CopyResult | None) -> set[int]:
+    """What COPYUID does not name: a server takes a UID that is gone for nothing to do, and says OK."""
+    if not session.supports("UIDPLUS"):
+        return set()  # there we have looked before
+    return set(uids) - (result.uids.keys() if result is not None else set())
 
 
 def _move_once(
@@ -183,7 +204,8 @@ def _move_once(
     """MOVE. Without COPYUID the new UIDs are found from the target's UIDNEXT of before on (Y70)."""
     step = action.progress.get(str(lying.mailbox.pk), {})
     if not session.supports("UIDPLUS") and "uidnext" not in step:
-        status = session.status(raw_name_of(target))
+        with missing_as_trycreate(session, target):
+            status = session.status(raw_name_of(target))
         step = {"uidnext": status.uidnext, "uidvalidity": status.uidvalidity}
         save_step(action, lying.mailbox, **step)
     result = session.move(list(by_uid), raw_name_of(target)) if by_uid else None
@@ -217,18 +239,32 @@ def replay_copy(session: ImapSession, action: Action) -> None:
     """UID COPY, of each Email from one of its places. Raises `NotLocated`."""
     target = _target(action)
     for rows in batches([action], size=PLACE_BATCH):
-        for lying in _one_place_each(lying_in_all(session, rows, but=target)):
-            by_uid = select(session, action, lying)
-            if by_uid:
-                result = _copy_once(session, action, lying, by_uid, target)
-                with changes.recording(action.account_id):
-                    _settle_copy(lying, target, result)
-                    ids = {row.email_id for row in lying.placements}
-                    entries.settle([row for row in rows if row.email_id in ids])
-                    drop_step(action, lying.mailbox)
-        _settle_rest(action, target, [row for row in rows if not row.is_done])
+        found = lying_in_all(session, rows, but=target)
+        lost = astray(rows, found, but=target)
+        for lying in _one_place_each(found):
+            lost |= _copy_from(session, action, lying, target, rows)
+        _settle_rest(action, target, but_lost(action, rows, lost))
+        wait_for_lost(action, lost)
     entries.mark_done(action)
     dispatch.wake("sync.mailbox", target.pk)
+
+
+def _copy_from(
+    session: ImapSession, action: Action, lying: Lying, target: Mailbox, rows: Sequence[ActionEmail]
+) -> set[int]:
+    """Returns the Emails that were not there any more."""
+    by_uid = select(session, action, lying)
+    present = still_there(session, action, by_uid)
+    copying = {uid: by_uid[uid] for uid in present}
+    result = _copy_once(session, action, lying, copying, target) if copying else None
+    missing = not_there(session, _not_copied(session, present, result)) | (by_uid.keys() - set(present))
+    lost = {by_uid[uid].email_id or 0 for uid in missing} if action.attempts < GIVE_UP_LOCATING else set()
+    with changes.recording(action.account_id):
+        _settle_copy(lying, target, result)
+        ids = {row.email_id for row in lying.placements} - lost
+        entries.settle([row for row in rows if row.email_id in ids])
+        drop_step(action, lying.mailbox)
+    return lost
 
 
 def _target(action: Action) -> Mailbox:
@@ -262,7 +298,8 @@ def _copy_once(
         session.select(raw_name_of(lying.mailbox))
         uidvalidity = step["uidvalidity"]
     else:
-        status = session.status(raw_name_of(target))
+        with missing_as_trycreate(session, target):
+            status = session.status(raw_name_of(target))
         uidvalidity = status.uidvalidity
         save_step(action, lying.mailbox, uidnext=status.uidnext, uidvalidity=uidvalidity)
     copied = set(step.get("copied", ()))

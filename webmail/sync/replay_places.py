@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -46,6 +47,18 @@ def words_of(error: Exception) -> str:
         return plain_reason(error)
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}."
+
+
+@contextmanager
+def missing_as_trycreate(session: ImapSession, target: Mailbox) -> Iterator[None]:
+    """A target that is not there any more is refused like a COPY into it would be: with TRYCREATE (RFC 3501 section 7.1)."""
+    try:
+        yield
+    except PermanentlyRefused as error:
+        raw_name = raw_name_of(target)
+        if error.code != "NONEXISTENT" and (error.code or raw_name not in session.absent_of([raw_name])):
+            raise
+        raise PermanentlyRefused(str(error), server_text=error.server_text, code="TRYCREATE") from error
 
 
 @dataclass
@@ -146,11 +159,45 @@ def select(session: ImapSession, action: Action, lying: Lying) -> dict[int, Plac
 
 
 def still_there(session: ImapSession, action: Action, by_uid: Mapping[int, Placement]) -> list[int]:
-    """The UIDs to act on in the selected mailbox. After a try that was cut, those that are gone are done already."""
-    if action.attempts <= 1:
+    """The UIDs to act on in the selected mailbox. After a try that was cut, those that are gone may be done already; where no
+    COPYUID tells what was, it is looked at before (Y70)."""
+    if action.attempts <= 1 and session.supports("UIDPLUS"):
         return list(by_uid)
     present = set(session.search_uids())
     return [uid for uid in by_uid if uid in present]
+
+
+def not_there(session: ImapSession, uids: Collection[int]) -> set[int]:
+    """Those of the UIDs that the selected mailbox has no more. Commands say nothing of them, and are answered OK."""
+    return set(uids) - set(session.search_uids()) if uids else set()
+
+
+def astray(rows: Sequence[ActionEmail], found: Sequence[Lying], *, but: Mailbox | None = None) -> set[int]:
+    """Emails that lie nowhere we know of and are not known to be gone: their last place was lost, or is being numbered anew.
+    A pass finds them, or settles their rows when it has looked everywhere (Y49, Y74). Not those placed in `but`."""
+    placed = {place.email_id for lying in found for place in lying.placements}
+    open_ids = {row.email_id for row in rows if row.email_id not in placed}
+    known = {place.email_id for place in _placements(open_ids) if but is not None and place.mailbox_id == but.pk}
+    lost: set[int] = set()
+    for chunk in chunks(open_ids - known):
+        emails_of = Email.objects.filter(pk__in=chunk)
+        lost |= set(emails_of.filter(orphaned_at__isnull=False).values_list("pk", flat=True))
+        lost |= set(emails_of.filter(placements__uidvalidity__lt=0).values_list("pk", flat=True))
+    return lost
+
+
+def but_lost(action: Action, rows: Sequence[ActionEmail], lost: Collection[int]) -> list[ActionEmail]:
+    """The rows to settle: those of lost Emails wait, as long as it makes sense."""
+    gives_up = action.attempts >= GIVE_UP_LOCATING
+    return [row for row in rows if not row.is_done and (gives_up or row.email_id not in lost)]
+
+
+def wait_for_lost(action: Action, lost: Collection[int]) -> None:
+    """Raises `NotLocated` when there are Emails that another client has moved: the next pass knows where to, and the act
+    follows them there (Y74)."""
+    if lost and action.attempts < GIVE_UP_LOCATING:
+        dispatch.wake("sync.account", action.account_id)
+        raise NotLocated("what this is about has moved on the server")
 
 
 def save_step(action: Action, mailbox: Mailbox, **values: Any) -> None:

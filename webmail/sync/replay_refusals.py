@@ -83,7 +83,8 @@ def judge(actions: Sequence[Action], error: Exception, session: ImapSession | No
 def judge_target(action: Action, trouble: AtTarget) -> Verdict:
     """After trouble with the server of the account that Emails are carried to: it never stops the account they come from."""
     error, target = trouble.error, trouble.target
-    words = f"{target.account.name}: {_reason(error)}"
+    stop_account(target.account, error)  # a refused password is not tried again and again (security R51)
+    words = f"{error}." if isinstance(error, TargetAway) else f"{target.account.name}: {_reason(error)}"
     decision = refusals.decide(error)
     if decision.act is Act.TELL and isinstance(error, ProtocolError):
         take_back(action, words)
@@ -181,6 +182,6 @@ def _make_target_anew(action: Action, target: Mailbox, error: Exception) -> bool
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, ServerError | TargetAway | NotArrivedYet):
+    if isinstance(error, ServerError | NotArrivedYet):
         return words_of(error)
     return plain_reason(error)

@@ -15,6 +15,7 @@ tried again: `sync.replay` does, and is told with `AtTarget` which of the two se
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from accounts.models import AccountState
@@ -33,6 +34,7 @@ from webmail.sync.transfer_delivery import Delivery
 from webmail.sync.transfer_letters import Letter, gather
 
 BATCH = 100  # Emails carried together: so many are looked for again after a cut
+MAX_REMEMBERED = 1_000  # Emails of an act that can be undone when it is done
 BATCH_BYTES = 33_554_432  # and so many bytes of them, at least one Email
 
 
@@ -147,6 +149,7 @@ def _has_places(email_ids: Sequence[int]) -> bool:
 
 def _finish(action: Action) -> None:
     words = str(action.progress.get("refused", ""))
+    _remember_arrivals(action)
     with changes.recording(action.account_id) as record:
         if entries.is_stop_wanted([action]):
             entries.mark_stopped(action)
@@ -155,3 +158,14 @@ def _finish(action: Action) -> None:
         else:
             entries.mark_done(action)
         drop_homeless(record, action)
+
+
+def _remember_arrivals(action: Action) -> None:
+    """The rows go with the Emails that are gone here: note what an undo needs."""
+    if not 0 < action.total <= MAX_REMEMBERED:
+        return
+    arrived: dict[str, list[int]] = defaultdict(list)
+    moved = action.emails.filter(source__isnull=False, arrived__isnull=False).order_by("id")
+    for source_id, email_id in moved.values_list("source_id", "arrived_id"):
+        arrived[str(source_id)].append(email_id or 0)
+    entries.save_arguments(action, {**action.arguments, "arrived": arrived})

@@ -28,7 +28,7 @@ from webmail.store.sql import chunks
 from webmail.sync import placements, points
 from webmail.sync.errors import SyncError
 from webmail.sync.imap import raw_name_of
-from webmail.sync.replay_places import GIVE_UP_LOCATING, MAX_LOOKED_AT, words_of
+from webmail.sync.replay_places import GIVE_UP_LOCATING, MAX_LOOKED_AT, missing_as_trycreate, words_of
 from webmail.sync.transfer_letters import Letter
 from webmail.sync.transfer_matching import Arrival, match
 
@@ -58,7 +58,8 @@ class Delivery:
 
 def send(session: ImapSession, action: Action, target: Mailbox, letters: Sequence[Letter]) -> Delivery:
     """Append what is not there yet, and store what is. Raises what the session raises, unless some letters arrived before."""
-    selected = session.select(raw_name_of(target))
+    with missing_as_trycreate(session, target):
+        selected = session.select(raw_name_of(target))
     if selected.is_read_only:
         raise PermanentlyRefused(f"{target.name} is read-only")
     since_uid = _note(action, selected, letters)
@@ -126,16 +127,18 @@ def _holdable(selected: SelectedMailbox, keywords: frozenset[str]) -> frozenset[
 def _look(
     session: ImapSession, target: Mailbox, selected: SelectedMailbox, letters: Sequence[Letter], since_uid: int
 ) -> dict[int, Arrival]:
-    """Which of the letters lie in the target, by the id of their Email."""
-    named = [letter.uid_under(selected.uidvalidity) for letter in letters]
-    uids = [uid for uid in session.search_uids() if uid >= since_uid]
-    if all(named):
-        uids = [uid for uid in uids if uid in set(named)]
-    uids = uids[-MAX_LOOKED_AT:]
-    others = _accounted_for(target, selected, uids)
-    rows = list(session.fetch_list_data(uids)) if uids else []
+    """Which of the letters lie in the target, by the id of their Email: where APPENDUID says, else anywhere from `since_uid` on."""
+    named = {letter.uid_under(selected.uidvalidity) for letter in letters}
+    fresh = [uid for uid in session.search_uids() if uid >= since_uid]
     wanted = [letter.wanted(selected.uidvalidity) for letter in letters]
-    return match(wanted, [row for row in rows if row.uid not in others])
+    found: dict[int, Arrival] = {}
+    for uids in ([uid for uid in fresh if uid in named], [uid for uid in fresh if uid not in named][-MAX_LOOKED_AT:]):
+        others = _accounted_for(target, selected, uids)
+        rows = list(session.fetch_list_data(uids)) if uids else []
+        found |= match([one for one in wanted if one.key not in found], [row for row in rows if row.uid not in others])
+        if len(found) == len(letters):
+            break
+    return found
 
 
 def _accounted_for(target: Mailbox, selected: SelectedMailbox, uids: Collection[int]) -> set[int]:

@@ -15,12 +15,14 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
+from django.db import DatabaseError
 
 from accounts import services
 from accounts.credentials import CredentialDamaged, CredentialMissing
@@ -48,6 +50,7 @@ STABLE_S = 60.0  # having listened for so long, a connection counts as good and 
 FIRST_RETRY_S = 5.0
 LONGEST_RETRY_S = 3600.0
 TOO_MANY_RETRY_S = 300.0  # the server has no room for one that only listens: the account is polled meanwhile (Y81)
+NO_NOTIFY_S = 6 * 3600.0  # a server whose NOTIFY overflows, or ends the connection, is content with IDLE for so long
 MUTE_RETRY_S = 3600.0  # such a server is polled; look now and then whether it has learned to announce
 
 
@@ -60,7 +63,7 @@ class _Entry:
     listening: Listening | None = None
     is_opening: bool = False
     is_mute: bool = False
-    with_notify: bool = True
+    no_notify_until: float = 0.0
     failures: int = 0
     since: float = 0.0
     file_number: int = -1
@@ -182,9 +185,9 @@ class Watch:
             # Nothing is told any more (RFC 5465 5.8): look everywhere, and be content with IDLE.
             self._wakeups.mark("sync.account", target.account_id)
             self._again_later(entry, 0.0)
-            entry.with_notify = False
+            entry.no_notify_until = time.monotonic() + NO_NOTIFY_S
         elif push.kind == "alert":
-            alerts.tell(target.account_id, [push.text])
+            _write(partial(alerts.tell, target.account_id, [push.text]))
         elif push.raw_name is None or push.raw_name == target.raw_name:
             self._wakeups.mark("sync.mailbox", target.mailbox_id)
         else:
@@ -245,7 +248,7 @@ class Watch:
         entry.is_opening = True
         self._opening[entry.target.host] += 1
         before = threading.stack_size(STACK_BYTES)
-        self._openers.submit(self._open_in_thread, entry.target, with_notify=entry.with_notify)
+        self._openers.submit(self._open_in_thread, entry.target, with_notify=time.monotonic() >= entry.no_notify_until)
         threading.stack_size(before)
 
     def _open_in_thread(self, target: Target, *, with_notify: bool) -> None:
@@ -270,8 +273,11 @@ class Watch:
                 opened.listening.close()
             return True
         entry.is_opening = False
+        if opened.is_notify_fatal:
+            entry.no_notify_until = time.monotonic() + NO_NOTIFY_S
         if opened.listening is not None:
             self._begin(entry, opened.listening)
+            _write(partial(alerts.tell, entry.target.account_id, opened.alerts))
         elif opened.is_mute:
             log.info("watch.mute", account=entry.target.account_id)
             entry.is_mute = True
@@ -293,14 +299,14 @@ class Watch:
         decision = refusals.decide(error)
         if decision.needs_password or isinstance(error, CredentialMissing | CredentialDamaged):
             self._again_later(entry, LONGEST_RETRY_S)
-            self._refused(account_id, plain_reason(error))
+            _write(partial(self._refused, account_id, plain_reason(error)))
             return
         if entry.listening is not None and time.monotonic() - entry.since > STABLE_S:
             entry.failures = 0
         entry.failures += 1
         wait_s = _retry_wait(entry.failures)
         if refusals.is_too_many_connections(error, at_login=True):
-            connections.note_too_many(entry.target.host, "imap", error)
+            _write(partial(connections.note_too_many, entry.target.host, "imap", error))
             entry.is_mute, wait_s = True, max(wait_s, _jittered(TOO_MANY_RETRY_S))
         elif entry.listening is not None and isinstance(error, PermanentlyRefused):
             entry.is_mute, wait_s = True, _jittered(MUTE_RETRY_S)  # it took IDLE before, and does no more
@@ -325,6 +331,14 @@ class Watch:
         account = MailAccount.objects.filter(pk=account_id).exclude(state=AccountState.PAUSED).first()
         if account is not None:
             services.set_state(account, AccountState.AUTH_FAILED, reason=reason)
+
+
+def _write(act: Callable[[], object]) -> None:
+    """A database that is away for a moment must not end all connections; what is lost here, the next pass finds out."""
+    try:
+        act()
+    except DatabaseError as error:
+        log.warning("watch.no_database", error=type(error).__name__)
 
 
 def _jittered(wait_s: float) -> float:

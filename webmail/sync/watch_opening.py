@@ -6,6 +6,7 @@ minute at most, and never more than half of them with others of its host.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -26,12 +27,16 @@ COMMAND_S = 15.0  # any command of the beginning
 
 @dataclass(frozen=True)
 class Opened:
-    """What came of it: `listening`, or the error. `is_mute`: the server does not announce mail, so it is polled (Y77)."""
+    """What came of it: `listening`, or the error. `is_mute`: the server does not announce mail, so it is polled (Y77).
+    `is_notify_fatal`: the connection ended where NOTIFY was tried, so do without it.
+    """
 
     target: Target
     listening: Listening | None = None
     error: Exception | None = None
     is_mute: bool = False
+    is_notify_fatal: bool = False
+    alerts: Sequence[str] = ()  # what the server wants people to read, said at the beginning
 
 
 def open_listening(target: Target, *, with_notify: bool = True, rounds_s: tuple[float, ...] = ROUNDS_S) -> Opened:
@@ -43,19 +48,22 @@ def open_listening(target: Target, *, with_notify: bool = True, rounds_s: tuple[
         if not isinstance(error, ProtocolError | credentials.CredentialError | MailAccount.DoesNotExist):
             log.exception("watch.failed", account=target.account_id)
         return Opened(target, error=error)
-    is_ours = False
+    is_ours = tries_notify = False
     try:
         if not session.supports("IDLE"):
             return Opened(target, is_mute=True)
         session.select(target.raw_name, read_only=True)
+        tries_notify = with_notify and session.supports("NOTIFY")
         try:
-            listening = start_listening(session, with_notify=with_notify, rounds_s=rounds_s)
+            listening = start_listening(session, with_notify=tries_notify, rounds_s=rounds_s)
         except (PermanentlyRefused, DeadlineExceeded) as error:
-            return Opened(target, error=error, is_mute=True)  # offered but not to be had
+            # Offered but not to be had; a server that only hangs up or falls silent at NOTIFY gets a second chance.
+            is_fatal = tries_notify and session.is_closed
+            return Opened(target, error=error, is_mute=not is_fatal, is_notify_fatal=is_fatal)
         is_ours = True
-        return Opened(target, listening)
+        return Opened(target, listening, alerts=session.take_alerts())
     except ProtocolError as error:
-        return Opened(target, error=error)
+        return Opened(target, error=error, is_notify_fatal=tries_notify)
     finally:
         if not is_ours:
             session.close()

@@ -11,13 +11,14 @@ move, delete      came in, so that one's own copies in Sent stay; when there are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
-from webmail.journal.actions import keywords, move
+from webmail.journal.actions import keywords, move, putting_back
 from webmail.journal.errors import ActionRefused
 from webmail.journal.models import Action, ActionEmail
 from webmail.store import emails as store_emails
@@ -87,6 +88,23 @@ def undo(user: User, action_ids: Sequence[str]) -> int:
             count += _move_back(user, action.mailbox, [(row.email, row.source) for row in rows if row.source])
         elif action.kind == Action.Kind.KEYWORDS:
             count += _change_back(user, rows)
+        elif action.kind == Action.Kind.TRANSFER:
+            count += _bring_back(user, action)
+    return count
+
+
+def _bring_back(user: User, action: Action) -> int:
+    """What is still here is not sent any more; what has arrived in the other mailbox is sent back."""
+    count = 0
+    with suppress(ActionRefused):  # it has come to an end
+        putting_back.stop_action(action)
+        count = action.total - action.emails.count()
+    target, arrived = action.mailbox, action.arguments.get("arrived", {})
+    sources = Mailbox.objects.filter(account=action.account, pk__in=arrived)
+    for source in sources if target is not None else ():
+        there = Email.objects.filter(pk__in=arrived[str(source.pk)], account__user=user)
+        for done in move.move_emails(user, list(there.select_related("account")), target=source, source=target):
+            count += done.total
     return count
 
 
@@ -206,9 +224,6 @@ def _move(user: User, act: Act, source: ListSource) -> Outcome:
     done = move.move_emails(user, _meant(user, act, source), target=target)
     name = {"name": mailbox_title(target)}
     one, many = _("Moved to %(name)s") % name, _("%%(count)s moved to %(name)s") % name
-    if any(action.kind == Action.Kind.TRANSFER for action in done):
-        # The message becomes another one there: nothing here could be put back.
-        return Outcome(_count(act, one, many), is_gone=True)
     return Outcome(_count(act, one, many), tuple(done), is_gone=True)
 
 

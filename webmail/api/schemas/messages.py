@@ -158,7 +158,7 @@ class BatchIn(Input):
     """One act on many messages: those named by `ids`, or all that match `filter`.
 
     `keywords`: with `add` and `remove`. `move`: to `mailbox_id`, out of `source_mailbox_id` or all others. `copy`: to
-    `mailbox_id` as well. `trash`, `destroy`: no more arguments.
+    `mailbox_id` as well. It may be of another account: then the operation is a `transfer`. `trash`, `destroy`: no more arguments.
     """
 
     ids: Annotated[list[Id], Field(max_length=MAX_BATCH)] = []

@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
+from django.db.models import Q
+
 from accounts.models import MailAccount, User
 from webmail.journal.entries import EmailRow, append_action, by_account, held_emails
 from webmail.journal.errors import ActionRefused, NoSuchTarget
 from webmail.journal.models import Action, ActionEmail
 from webmail.store import changes, emails, mailboxes
-from webmail.store.models import Email, EmailMailbox, Mailbox, Placement, Role
+from webmail.store.models import Email, Mailbox, Placement, Role
 from webmail.store.sql import chunks
 
 
@@ -25,7 +27,7 @@ def move_emails(
     """
     grouped = {account_id: [email.pk for email in found] for account_id, found in by_account(targets).items()}
     check_target(target, grouped)
-    check_leaving([pk for ids in grouped.values() for pk in ids], target=target, source=source)
+    check_leaving([pk for ids in grouped.values() for pk in ids], grouped, target=target, source=source)
     source_id = source.pk if source else None
     actions = []
     for account_id, ids in grouped.items():
@@ -44,8 +46,9 @@ def move_rows(
 ) -> list[EmailRow]:
     """Change the memberships for a move; what an Action keeps of each: its source, and where else it stays."""
     moves: list[EmailRow] = []
+    closed = closed_mailboxes([record.account_id]).keys()
     for email_id, found in emails.memberships(email_ids).items():
-        leaving = found - {target_id} if source_id is None else found & {source_id} - {target_id}
+        leaving = found - {target_id} - closed if source_id is None else found & {source_id} - {target_id}
         stays = found - leaving
         moves += [(email_id, mailbox_id, {"stays": stays} if stays else {}) for mailbox_id in sorted(leaving)]
     emails.add_to_mailbox(record, dict.fromkeys(email_id for email_id, _, _ in moves), target_id)
@@ -95,8 +98,9 @@ def transfer_rows(
     if keep:
         return [(email_id, None, {}) for email_id in email_ids]
     leaving: list[EmailRow] = []
+    closed = closed_mailboxes([record.account_id]).keys()
     for email_id, inside in emails.memberships(email_ids).items():
-        out_of = inside if source_id is None else inside & {source_id}
+        out_of = inside - closed if source_id is None else inside & {source_id}
         stays = inside - out_of
         leaving += [(email_id, mailbox_id, {"stays": stays} if stays else {}) for mailbox_id in sorted(out_of)]
     _take_out(record, leaving)
@@ -115,6 +119,7 @@ def _append(
 def trash_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
     """Move Emails to their account's Trash; those that are in Trash already, or whose account has none, for good."""
     actions = []
+    check_leaving([email.pk for email in targets], {email.account_id for email in targets})
     for account_id, found in by_account(targets).items():
         trash = mailboxes.mailbox_with_role(account_id, Role.TRASH)
         in_trash = emails.memberships((email.pk for email in found), mailbox_ids=[trash.pk]) if trash else {}
@@ -130,7 +135,7 @@ def trash_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
 def destroy_emails(user: User | None, targets: Sequence[Email], *, source: Mailbox | None = None) -> list[Action]:
     """Delete Emails for good: at once out of every mailbox here, or out of `source` alone; rows of Emails that are in
     no mailbox then go when the server has done it too. Raises `ActionRefused` when a mailbox lets nothing out."""
-    check_leaving([email.pk for email in targets], source=source)
+    check_leaving([email.pk for email in targets], {email.account_id for email in targets}, source=source)
     actions = []
     for account_id, found in by_account(targets).items():
         with changes.recording(account_id) as record:
@@ -143,8 +148,11 @@ def destroy_emails(user: User | None, targets: Sequence[Email], *, source: Mailb
 def destroy_rows(record: changes.Record, email_ids: Sequence[int], source_id: int | None) -> list[EmailRow]:
     """Take Emails out of every mailbox, or of `source_id` alone; what an Action keeps of each."""
     members = emails.memberships(email_ids, mailbox_ids=[source_id] if source_id else None)
+    closed = closed_mailboxes([record.account_id]).keys() if source_id is None else ()
     leaving: list[EmailRow] = [
-        (email_id, mailbox_id, {}) for email_id, inside in members.items() for mailbox_id in sorted(inside)
+        (email_id, mailbox_id, {})
+        for email_id, inside in members.items()
+        for mailbox_id in sorted(inside.difference(closed))
     ]
     _take_out(record, leaving)
     return leaving
@@ -224,6 +232,8 @@ def _move_to_role(user: User | None, targets: Sequence[Email], role: Role) -> li
             source = mailboxes.mailbox_with_role(account_id, Role.INBOX)
         if home is None:
             raise ActionRefused(f"This account has no mailbox for {role.label}. Choose one in the account's settings.")
+        check_target(home, {account_id})
+        check_leaving([email.pk for email in found], [account_id], source=source, target=home)
         planned.append((found, home, source))
     return [
         action for found, home, source in planned for action in move_emails(user, found, target=home, source=source)
@@ -243,20 +253,30 @@ def check_target(target: Mailbox, account_ids: Collection[int]) -> None:
         raise NoSuchTarget(f"You may not put mail into {target.name}.")
 
 
-def check_leaving(email_ids: Sequence[int], *, source: Mailbox | None = None, target: Mailbox | None = None) -> None:
-    """Raises `ActionRefused` when a mailbox the Emails would be taken out of (`source`, or all but `target`) does not allow it
-    (RFC 4314 section 4: right `t`)."""
-    if source is not None:
-        boxes = [source]
-    else:
-        ids: set[int] = set()
-        for chunk in chunks(email_ids):
-            rows = EmailMailbox.objects.filter(email_id__in=chunk)
-            ids.update(rows.order_by().values_list("mailbox_id", flat=True).distinct())
-        boxes = list(Mailbox.objects.filter(pk__in=ids - {target.pk if target else None}))
-    for box in boxes:
-        if not mailboxes.may(box, "delete"):
-            raise ActionRefused(f"You may not take mail out of {box.name}.")
+def check_leaving(
+    email_ids: Sequence[int],
+    account_ids: Collection[int],
+    *,
+    source: Mailbox | None = None,
+    target: Mailbox | None = None,
+) -> None:
+    """Raises `ActionRefused` when `source` lets nothing out (RFC 4314 section 4: right `t`); without one, when an Email lies
+    only in mailboxes that do not, apart from `target`."""
+    closed = closed_mailboxes(account_ids)
+    if not closed:
+        return
+    inside = {0: {source.pk}} if source is not None else emails.memberships(email_ids)
+    for boxes in inside.values():
+        leaving = boxes - {target.pk if target else None}
+        if leaving and leaving <= closed.keys():
+            raise ActionRefused(f"You may not take mail out of {closed[min(leaving)]}.")
+
+
+def closed_mailboxes(account_ids: Collection[int]) -> dict[int, str]:
+    """The mailboxes that let no mail out, by id: their names. Mail that lies there too stays there."""
+    limited = Q(is_read_only=True) | ~Q(rights="")
+    boxes = Mailbox.objects.filter(limited, account_id__in=account_ids)
+    return {box.pk: box.name for box in boxes if not mailboxes.may(box, "delete")}
 
 
 def drop_homeless(record: changes.Record, action: Action) -> None:

@@ -99,7 +99,7 @@ def _plan(account_id: int, ids: Sequence[int], act: Act) -> list[_Plan]:
     if isinstance(act, Move | Copy):
         return _plan_move(account_id, ids, act)
     if isinstance(act, Destroy):
-        move.check_leaving(ids, source=act.source)
+        move.check_leaving(ids, [account_id], source=act.source)
         arguments = {"source": act.source.pk if act.source else None}
         return [_Plan(account_id, ids, Action.Kind.DESTROY, None, arguments)]
     return _plan_trash(account_id, ids)
@@ -110,7 +110,7 @@ def _plan_move(account_id: int, ids: Sequence[int], act: Move | Copy) -> list[_P
     is_copy = isinstance(act, Copy)
     source = None if isinstance(act, Copy) else act.source
     if not is_copy:
-        move.check_leaving(ids, source=source, target=act.target)
+        move.check_leaving(ids, [account_id], source=source, target=act.target)
     within, across = move.split_transfers(account_id, ids, act.target)
     arguments: dict[str, Any] = {"target": act.target.pk, "source": source.pk if source else None}
     kind = Action.Kind.COPY if is_copy else Action.Kind.MOVE
