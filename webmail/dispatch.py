@@ -24,6 +24,7 @@ from webmail.celery import DOORBELL_TIMEOUT_S, app
 log = structlog.get_logger(__name__)
 
 CHANGES_CHANNEL = "pillarbox:changes"
+PAGES_CHANNEL = f"{CHANGES_CHANNEL}:"  # and the id of a user: who has a page open listens there, so one can count them
 QUIET_AFTER_FAILURE_S = 5.0  # after a failed ring we do not try again for this long: pages stay quick
 
 _lock = threading.Lock()

@@ -83,6 +83,7 @@ def listing(bench: Bench) -> Figures:
         figures["100,000: peak memory, MB (at most 120) / of it grown"] = (
             f"{large['peak_mb']:.0f} / {large['grown_mb']:.0f}"
         )
+        figures["100,000: memory without mapped files, MB"] = round(large["own_mb"])
     return figures
 
 

@@ -12,7 +12,7 @@ from tests.sync.conftest import ids_in, inbox_of, letter, sync
 from webmail.journal.actions.move import destroy_emails, trash_emails
 from webmail.store import blobs, consistency, indexing
 from webmail.store.models import Blob, Email, Placement
-from webmail.sync import pop3
+from webmail.sync import budget, pop3
 
 pytestmark = pytest.mark.django_db
 
@@ -322,3 +322,14 @@ def test_message_that_was_cut_short_stays_on_the_server(pop3_server, connect):
     sync(connect(pop3_server, leave_on_server=LeaveOnServer.AT_ONCE))
 
     assert on_server(pop3_server) == 1
+
+
+@pytest.mark.req("R84")
+def test_bytes_of_a_pass_count_for_the_day(pop3_server, connect):
+    deliver(pop3_server, 1, body="x" * 5_000)
+    account = connect(pop3_server)
+    before = budget.bytes_down_today(account.pk)
+
+    sync(account)
+
+    assert budget.bytes_down_today(account.pk) - before > 5_000

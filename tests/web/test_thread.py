@@ -150,13 +150,28 @@ def test_a_body_that_cannot_be_had_says_why(client: Client, inbox: Mailbox) -> N
 
 
 def test_a_damaged_copy_is_told_and_the_rest_of_the_page_works(client: Client, inbox: Mailbox) -> None:
-    email = make_email_from_bytes(inbox, PLAIN)
+    here = make_mailbox(inbox.account, "Only here", source=Mailbox.Source.LOCAL)
+    email = make_email_from_bytes(here, PLAIN)
     assert email.blob is not None
     email.blob.pack = "0" * 32
     email.blob.save()
     response = client.get(in_list(email))
     assert response.status_code == 200
     assert "is damaged" in body_of(response)
+
+
+@pytest.mark.req("Y91")
+def test_a_damaged_copy_of_what_the_server_has_is_fetched_again(client: Client, inbox: Mailbox) -> None:
+    email = make_email_from_bytes(inbox, PLAIN)
+    assert email.blob is not None
+    email.blob.pack = "0" * 32
+    email.blob.save()
+    response = client.get(in_list(email))
+    assert response.status_code == 200
+    assert "is damaged" not in body_of(response)
+    email.refresh_from_db()
+    assert email.blob is None
+    assert email.body_wanted_at is not None
 
 
 @pytest.mark.req("R15")

@@ -116,7 +116,9 @@ if IS_SQLITE:
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         # synchronous=FULL: under WAL, NORMAL may lose the last commits on a power cut, and a send we said we took is one.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-20000; PRAGMA mmap_size=268435456;",
+        # A connection keeps 8 MB of pages, and maps nothing: with the file mapped a worker that lists a large mailbox holds all
+        # of it in memory (sync Y8), which measurably quickens no read.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8000; PRAGMA mmap_size=0;",
     }
 else:
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}}

@@ -18,6 +18,8 @@ from webmail.store.sql import chunks
 from webmail.sync import imap_known, imap_relink, placements, plan
 from webmail.sync.imap_visit import KEYWORD_CHUNK, Visit
 
+FETCH_AT_ONCE = 20_000  # new messages that one listing names, so that a million of them take no memory (Y33)
+
 
 def read_changes(visit: Visit, step: plan.ReadChanges) -> None:
     """CHANGEDSINCE, or what came with SELECT (QRESYNC …). It names new messages too: new means "not in our set", wherever the
@@ -113,7 +115,10 @@ def compare_uids(visit: Visit, step: plan.CompareUids) -> None:
     new, missing = server.minus(local), local.minus(server)
     if step.is_repair:
         visit.repairs += len(new.within(1, visit.selected.uidnext - 1)) + len(missing)
-    visit.fetch_new(list(new))
+    while new and not visit.is_cut:
+        newest = new.newest(FETCH_AT_ONCE)
+        visit.fetch_new(newest)
+        new = new.within(1, newest[0] - 1)
     visit.remove(placements.known_at(visit.mailbox, missing))
     visit.has_compared = True
     imap_relink.unmark_present(visit, server)

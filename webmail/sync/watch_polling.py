@@ -21,21 +21,20 @@ OPEN_S = 60.0  # no IDLE, and a page of its user is open
 CLOSED_S = 300.0  # no IDLE
 OTHERS_S = 300.0  # IDLE tells of the inbox only: the other mailboxes, while a page is open; else the full pass does it
 ASK_S = 10.0  # how often Redis is asked whose pages are open
-PAGES = f"{dispatch.CHANGES_CHANNEL}:"  # and the id of a user; the stream of events (`web.views.events`) names it so
 
 
 def users_with_pages() -> frozenset[int]:
     """The users with an open page, by their ids; nobody while Redis is away."""
     client = dispatch.connect_redis()
     try:
-        channels = client.pubsub_channels(f"{PAGES}*")
+        channels = client.pubsub_channels(f"{dispatch.PAGES_CHANNEL}*")
     except (redis.RedisError, OSError) as error:
         log.debug("watch.no_redis", error=type(error).__name__)
         return frozenset()
     finally:
         client.close()
     names = (channel.decode("ascii", "replace") if isinstance(channel, bytes) else channel for channel in channels)
-    ids = (name.removeprefix(PAGES) for name in names)
+    ids = (name.removeprefix(dispatch.PAGES_CHANNEL) for name in names)
     return frozenset(int(user_id) for user_id in ids if user_id.isdecimal())
 
 

@@ -238,7 +238,7 @@ def test_a_drip_ends_at_the_total_deadline(phase: bytes, monkeypatch: pytest.Mon
             peer.drip(b"* OK still at it\r\n", every_s=0.02)
         return False
 
-    monkeypatch.setattr(wire, "COMMAND_S", 0.4)
+    monkeypatch.setattr(wire.Wire, "command_s", 0.4)
     begin = time.monotonic()
     with serving(imap_script(answer)) as server, pytest.raises(DeadlineExceeded):
         _search_inbox(server)

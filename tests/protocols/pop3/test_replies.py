@@ -199,3 +199,23 @@ def test_no_list_makes_the_parsers_fail(block: bytes) -> None:
         assert entry.uidl
     parse_sizes(block)
     parse_capabilities(block)
+
+
+@given(bodies=st.lists(BODIES, min_size=1, max_size=4), places=PLACES)
+def test_answers_that_came_in_need_no_source_and_others_wait_for_it(bodies: list[bytes], places: list[int]) -> None:
+    reader = ReplyReader(Chunks(cut(b"".join(b"+OK here\r\n" + stuff(body) for body in bodies), places)))
+    for body in bodies:
+        answer = reader.answer_here(max_bytes=10_000)
+        assert (answer or reader.read_answer(max_bytes=10_000)) == (Status("+OK", b"here"), body)
+    assert reader.answer_here(max_bytes=10_000) is None
+    assert not reader.has_unread
+
+
+@pytest.mark.req("R35")
+def test_an_answer_that_came_in_whole_is_held_to_its_cap_too() -> None:
+    source = Chunks([b"+OK\r\n.\r\n+OK\r\n" + b"x" * 2000 + b"\r\n.\r\n"])
+    reader = ReplyReader(source)
+    assert reader.read_answer(max_bytes=1000) == (Status("+OK"), b"")
+    with pytest.raises(ServerMisbehaved):
+        reader.answer_here(max_bytes=1000)
+    assert source.is_closed

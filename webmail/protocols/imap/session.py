@@ -14,7 +14,7 @@ from webmail.protocols.imap.changing import Changing
 from webmail.protocols.imap.idling import Idling
 from webmail.protocols.imap.parts import Parts
 from webmail.protocols.imap.reading import Reading
-from webmail.protocols.imap.wire import COMMAND_S, Client, encode_text, imap_errors
+from webmail.protocols.imap.wire import Client, encode_text, imap_errors
 from webmail.protocols.login import Login, sasl_plain, sasl_xoauth2
 from webmail.protocols.transport import Endpoint, Security
 
@@ -145,7 +145,7 @@ class LiveImapSession(Reading, Parts, Changing, Idling):
             self._capabilities -= {"QRESYNC"}
 
 
-def open_session(endpoint: Endpoint, login: Login, *, command_s: float = COMMAND_S) -> LiveImapSession:
+def open_session(endpoint: Endpoint, login: Login, *, command_s: float | None = None) -> LiveImapSession:
     """Connect, secure, log in and prepare. `command_s`: how long this session waits for any command, in all.
 
     Raises `ConnectionFailed` and its kinds (`StartTlsMissing` before any credential went out), `AuthenticationRefused`,
@@ -157,7 +157,8 @@ def open_session(endpoint: Endpoint, login: Login, *, command_s: float = COMMAND
         raise BadArgument("this way to log in is not known")
     with imap_errors():
         client = Client(endpoint)
-    client.wire.command_s = command_s
+    if command_s is not None:
+        client.wire.command_s = command_s
     try:
         with imap_errors():
             if endpoint.security is Security.STARTTLS:

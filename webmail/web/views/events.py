@@ -18,7 +18,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from webmail.dispatch import CHANGES_CHANNEL
+from webmail.dispatch import CHANGES_CHANNEL, PAGES_CHANNEL
 
 PING_S = 20.0  # proxies close what is silent for longer
 RETRY_S = 3.0  # while Redis is away
@@ -28,7 +28,6 @@ CONNECT_TIMEOUT_S = 2.0
 PING = b": ping\n\n"
 LOOK = b"event: change\ndata: {}\n\n"
 # Nothing is published there: that somebody listens tells `watch` whose pages are open (`sync.watch_polling`).
-PAGES = f"{CHANGES_CHANNEL}:"
 
 
 async def events(request: HttpRequest) -> HttpResponseBase:
@@ -71,7 +70,7 @@ async def _listen(user_id: int, ends_at: float) -> AsyncIterator[bytes]:
     client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=CONNECT_TIMEOUT_S)
     try:
         async with client.pubsub() as pubsub:
-            await pubsub.subscribe(CHANGES_CHANNEL, f"{PAGES}{user_id}")
+            await pubsub.subscribe(CHANGES_CHANNEL, f"{PAGES_CHANNEL}{user_id}")
             yield PING
             while time.monotonic() < ends_at:
                 wait_s = max(min(PING_S, ends_at - time.monotonic()), 0.01)
