@@ -25,6 +25,7 @@ from webmail.protocols.pop3 import session as pop3_session
 from webmail.store import indexing, leases, mailboxes
 from webmail.store.models import Email, Mailbox
 from webmail.sync import connections, imap, passes
+from webmail.workers.memory import freeze_what_is_loaded
 
 SETTLE_S = 240.0
 POP3_ROUNDS = 5
@@ -65,6 +66,7 @@ def list_headers(address: str) -> dict[str, Any]:
     """The whole INBOX listed, from SELECT to the last row."""
     account = MailAccount.objects.get(address=address)
     inbox = mailboxes.create_mailbox(account.pk, name="Inbox", role="inbox", remote_name="INBOX", delimiter="/")
+    freeze_what_is_loaded()  # as a worker does
     empty_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
     with connections.account_session(account) as session:
         moments = _Moments(session)

@@ -39,7 +39,7 @@ def work_once(stage: SyncStage, worker: WorkerProcess, person: Person, proxy: Cu
         proxy.cut_after_bytes(direction, dice.randrange(1, 6_000), reset=dice.random() < 0.5)
     last = dice.randrange(1, LAST_STATEMENT) if fate == "killed" else 0
     worker.sync(stage.account.pk, kill_at_statement=last)
-    for _ in range(dice.randrange(0, 4)):
+    for _ in range(dice.randrange(0, 12)):
         person.act()
     worker.wait()
     stage.time_passes()

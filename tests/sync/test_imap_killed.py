@@ -136,6 +136,7 @@ def test_passes_killed_at_random_points_end_like_a_sync_from_nothing(connect, ki
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.req("R79")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_two_hundred_kills_end_like_a_sync_from_nothing(connect, killer, variant):

@@ -119,6 +119,24 @@ def test_equal_twins_in_one_mailbox_stay_two(server, connect):
 
 @pytest.mark.req("Y51")
 @pytest.mark.req("R80")
+def test_a_mailbox_made_anew_under_the_name_of_one_that_was_renamed_takes_nothing_from_it(server, connect):
+    fill(server, 8, mailbox="Archive", flags=["\\Flagged"])
+    account = sync(connect(server))
+    before = ids_in(Mailbox.objects.get(account=account, remote_name="Archive"))
+    server.store.rename_mailbox(server.user, "Archive", "Old")
+    server.store.create_mailbox(server.user, "Archive")
+    fill(server, 2, mailbox="Archive", first=100)
+
+    sync(account, passes_made=3)
+
+    assert ids_in(Mailbox.objects.get(account=account, remote_name="Old")) == before
+    assert set(ids_in(Mailbox.objects.get(account=account, remote_name="Archive"))) == {"Letter 100", "Letter 101"}
+    assert Email.objects.filter(account=account, orphaned_at=None).count() == 10
+    assert_in_step(account, server)
+
+
+@pytest.mark.req("Y51")
+@pytest.mark.req("R80")
 def test_uidvalidity_change_keeps_ids_keywords_threads_and_bytes(server, connect):
     fill(server, 30, flags=["\\Seen"])
     account = sync(connect(server))

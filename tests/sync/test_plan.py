@@ -165,7 +165,7 @@ def test_checkpoints_never_part_changes_of_one_modseq():
 @pytest.mark.req("Y44")
 def test_full_comparisons_of_many_mailboxes_are_spread_and_none_is_later_than_a_day():
     due_after = [
-        next(hours for hours in range(0, 26) if plan.is_reconciliation_due(number, 0.0, hours * 3600))
+        next(hours for hours in range(26) if plan.is_reconciliation_due(number, 0.0, hours * 3600))
         for number in range(1, 200)
     ]
 

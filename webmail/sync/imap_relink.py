@@ -83,9 +83,9 @@ def check_sample(visit: Visit) -> None:
 def drop_detached(visit: Visit, *, is_confirmed: bool) -> None:
     """The mailbox is listed anew: placements of the past go, and Emails that were not found lose this mailbox. When that is
     many, only after a later pass has looked as well (Y54)."""
+    if not placements.has_detached(visit.mailbox):
+        return  # as after every first listing: nothing is read (Y33)
     found, lost = placements.detached(visit.mailbox)
-    if not found and not lost:
-        return
     is_held = not is_confirmed and plan.is_mass(len(found) + len(lost), len(lost))
     with changes.recording(visit.mailbox.account_id) as record:
         visit.lease.check()

@@ -19,6 +19,7 @@ from webmail.store import indexing
 from webmail.sync import bodies, budget, connections, deliver, diagnose, draft_copies, passes, replay
 from webmail.sync.turns import turns
 from webmail.workers.heartbeat import Heartbeat
+from webmail.workers.memory import freeze_what_is_loaded
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,12 @@ for _name, _body in BODIES.items():
 
 
 _beats: list[Heartbeat] = []
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def _settle(**_: Any) -> None:
+    """Before the cpu worker forks: its children share what is frozen."""
+    freeze_what_is_loaded()
 
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]

@@ -395,7 +395,8 @@ def test_the_end_of_the_block_hangs_up_without_quit(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "days"), [("EXPIRE 60", 60), ("EXPIRE 0", 0), ("EXPIRE 30 USER", 30), ("EXPIRE NEVER", None), ("TOP", None)]
+    ("word", "days"),
+    [("EXPIRE 60", 60), ("EXPIRE 0", 0), ("EXPIRE 30 USER", 30), ("EXPIRE NEVER", None), ("TOP", None)],
 )
 def test_how_long_the_server_keeps_mail_is_told(word: str, days: int | None, connect: Connect) -> None:
     assert connect(Maildrop(capabilities=(word,))).expire_days == days

@@ -152,7 +152,9 @@ class Placement(models.Model):
     uidvalidity = models.BigIntegerField(null=True)
     uid = models.BigIntegerField(null=True)
     uidl = models.CharField(max_length=255, blank=True)
-    modseq = models.BigIntegerField(null=True)  # IMAP: RFC 7162. POP3: what the message is recognised by (sync.pop3_plan)
+    modseq = models.BigIntegerField(
+        null=True
+    )  # IMAP: RFC 7162. POP3: what the message is recognised by (sync.pop3_plan)
     keywords = models.TextField(blank=True)  # sorted, separated by a space
     is_deleted = models.BooleanField(default=False)  # \Deleted: kept here, but no membership is shown for it
     gone_at = models.DateTimeField(null=True)  # POP3: no longer on the server; the row stays to know the UIDL (Y85)
