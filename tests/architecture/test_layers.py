@@ -9,7 +9,7 @@ import pytest
 from tests.architecture.tree import ROOT
 
 PURE_PACKAGES = ("webmail/mime", "webmail/protocols")
-PURE_MODULES = ("webmail/sync/plan.py",)
+PURE_MODULES = ("webmail/sync/mailbox/plan.py",)
 IMPURE = ("django", "celery", "redis", "accounts", "webmail.store", "webmail.settings")
 # Naming a package below must not load the world above it.
 EMPTY_FILES = ("webmail/__init__.py", "webmail/sync/__init__.py")

@@ -24,7 +24,8 @@ from webmail.protocols.login import Login
 from webmail.protocols.pop3 import session as pop3_session
 from webmail.store import indexing, leases, mailboxes
 from webmail.store.models import Email, Mailbox
-from webmail.sync import connections, imap, passes
+from webmail.sync import connections, passes
+from webmail.sync.mailbox import imap
 from webmail.workers.memory import freeze_what_is_loaded
 
 SETTLE_S = 240.0

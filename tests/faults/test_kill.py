@@ -21,9 +21,9 @@ from webmail.outbox import transitions
 from webmail.outbox.models import Draft, Phase, Submission
 from webmail.store import blobs, consistency
 from webmail.store.models import Role
-from webmail.sync import sent_copy
 from webmail.sync.connections import close_kept_sessions
-from webmail.sync.deliver import deliver_submission, sweep_outbox
+from webmail.sync.outgoing import sent_copy
+from webmail.sync.outgoing.deliver import deliver_submission, sweep_outbox
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fault("F1")]
 

@@ -101,10 +101,10 @@ def main() -> None:
     import django
 
     django.setup()
-    import webmail.sync.deliver
+    import webmail.sync.outgoing.deliver
     import webmail.sync.passes
 
-    assert webmail.sync.deliver  # loaded before the first fork
+    assert webmail.sync.outgoing.deliver  # loaded before the first fork
     assert webmail.sync.passes
     for line in sys.stdin:
         order = json.loads(line)
@@ -129,7 +129,7 @@ def _run_child(order: dict[str, Any]) -> None:
 
 def _deliver(order: dict[str, Any]) -> None:
     from webmail.sync import points
-    from webmail.sync.deliver import deliver_submission
+    from webmail.sync.outgoing.deliver import deliver_submission
 
     def end_there(name: str) -> None:
         if name == order["kill_at"]:

@@ -18,8 +18,9 @@ from tests.fakes.pop3 import FakePop3Server
 from webmail.protocols.imap.flags import keywords_of_flags
 from webmail.store import consistency
 from webmail.store.models import Email, EmailKeyword, Mailbox, Placement
-from webmail.sync import budget, passes
+from webmail.sync import passes
 from webmail.sync.connections import close_kept_sessions
+from webmail.sync.content import budget
 
 # With and without each extension that picks another branch of the plan (sync section 5).
 SERVERS: dict[str, dict[str, Any]] = {

@@ -10,8 +10,8 @@ from tests import factories
 from tests.demo.conftest import make_mail
 from tests.fakes.imap import FakeImapServer
 from webmail.store.models import Mailbox
-from webmail.sync.watch import Watch
-from webmail.sync.watch_polling import Polls
+from webmail.sync.watching.watch import Watch
+from webmail.sync.watching.watch_polling import Polls
 
 PASSWORD = "alice-password"
 

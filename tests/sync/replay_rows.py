@@ -14,10 +14,10 @@ from webmail.journal.models import Action
 from webmail.protocols.imap.session import ImapSession
 from webmail.store import changes
 from webmail.store.models import Email, Mailbox, Placement
-from webmail.sync import placements
+from webmail.sync.actions.replay import replay_account
 from webmail.sync.connections import account_session
-from webmail.sync.imap import raw_name_of
-from webmail.sync.replay import replay_account
+from webmail.sync.mailbox import placements
+from webmail.sync.mailbox.imap import raw_name_of
 
 ROLES = {"INBOX": "inbox", "Drafts": "drafts", "Archive": "archive", "Trash": "trash"}
 

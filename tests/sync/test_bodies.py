@@ -9,8 +9,8 @@ from tests.sync.conftest import assert_in_step, fill, letter, sync
 from webmail.journal.actions.move import destroy_emails
 from webmail.store import blobs, emails, leases
 from webmail.store.models import Email, Placement
-from webmail.sync import bodies, body_queue
 from webmail.sync.connections import account_session
+from webmail.sync.content import bodies, body_queue
 
 pytestmark = pytest.mark.django_db
 

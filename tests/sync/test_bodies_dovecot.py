@@ -11,8 +11,8 @@ from webmail.mime import skeleton
 from webmail.mime.parse import parse_message
 from webmail.mime.preview import make_preview
 from webmail.mime.search_text import body_search_text
-from webmail.sync import text_parts
 from webmail.sync.connections import account_session, close_kept_sessions
+from webmail.sync.content import text_parts
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 MESSAGES = 5_000

@@ -15,8 +15,8 @@ from tests.sync.conftest import assert_in_step, fill, letter, sync
 from webmail.mime.search_text import body_search_text
 from webmail.store import blobs, consistency, contents
 from webmail.store.models import Blob, Email, Traffic
-from webmail.sync import bodies, body_queue, budget, retention
 from webmail.sync.connections import account_session
+from webmail.sync.content import bodies, body_queue, budget, retention
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from webmail.outbox import schedule, transitions
 from webmail.outbox.models import Draft, Phase, Submission
 from webmail.protocols.smtp import timeouts
 from webmail.sync import points
-from webmail.sync.deliver import deliver_submission, sweep_outbox
+from webmail.sync.outgoing.deliver import deliver_submission, sweep_outbox
 
 pytestmark = pytest.mark.django_db
 

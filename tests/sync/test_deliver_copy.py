@@ -18,7 +18,7 @@ from webmail.store import consistency, emails
 from webmail.store.models import Email, EmailMailbox, Mailbox, Placement, Role
 from webmail.sync import points
 from webmail.sync.connections import close_kept_sessions
-from webmail.sync.deliver import deliver_submission
+from webmail.sync.outgoing.deliver import deliver_submission
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,7 @@ from webmail.outbox.models import Draft, Phase, Submission
 from webmail.store import consistency
 from webmail.store.models import Email, Mailbox, Placement, Role
 from webmail.sync.connections import account_session, close_kept_sessions
-from webmail.sync.deliver import deliver_submission
+from webmail.sync.outgoing.deliver import deliver_submission
 
 pytestmark = [pytest.mark.django_db, pytest.mark.live]
 

@@ -23,8 +23,8 @@ from tests.servers.dovecot import DovecotServer, MailUser
 from tests.servers.ports import free_port
 from webmail.demo.imap_session import ImapConfig
 from webmail.demo.pop3_server import Pop3Config
-from webmail.sync import diagnose, probe
-from webmail.sync.diagnose import end_interrupted_tests, run_connection_test
+from webmail.sync.checking import diagnose, probe
+from webmail.sync.checking.diagnose import end_interrupted_tests, run_connection_test
 
 pytestmark = pytest.mark.django_db
 

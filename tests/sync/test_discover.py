@@ -15,7 +15,7 @@ from webmail.protocols.login import Login
 from webmail.protocols.transport import Endpoint, Security
 from webmail.store import mailboxes
 from webmail.store.models import Email, Mailbox
-from webmail.sync.discover import Discovery, discover_mailboxes
+from webmail.sync.discovery.discover import Discovery, discover_mailboxes
 
 pytestmark = pytest.mark.django_db
 

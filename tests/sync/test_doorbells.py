@@ -20,7 +20,9 @@ from webmail.journal.actions.keywords import set_keywords
 from webmail.journal.actions.move import destroy_emails, move_emails
 from webmail.protocols.transport import Connection
 from webmail.store.models import Email, Lease, Mailbox, Placement
-from webmail.sync import bodies, passes, replay
+from webmail.sync import passes
+from webmail.sync.actions import replay
+from webmail.sync.content import bodies
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

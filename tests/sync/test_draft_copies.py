@@ -18,9 +18,9 @@ from webmail.outbox.submit import submit_draft
 from webmail.protocols.errors import ConnectionLost
 from webmail.store import blobs, consistency, leases, mailboxes
 from webmail.store.models import Email, Mailbox
-from webmail.sync import draft_copies
 from webmail.sync.connections import close_kept_sessions
-from webmail.sync.draft_copies import accounts_with_work, file_drafts
+from webmail.sync.outgoing import draft_copies
+from webmail.sync.outgoing.draft_copies import accounts_with_work, file_drafts
 from webmail.sync.passes import sync_mailbox
 
 pytestmark = pytest.mark.django_db

@@ -16,8 +16,9 @@ from tests.sync.conftest import assert_in_step, fill, inbox_of, sync
 from webmail.store import changes, leases
 from webmail.store.errors import LeaseLost
 from webmail.store.models import Email, Mailbox, Placement
-from webmail.sync import imap, passes, plan
+from webmail.sync import passes
 from webmail.sync.connections import account_session
+from webmail.sync.mailbox import imap, plan
 
 pytestmark = pytest.mark.django_db
 

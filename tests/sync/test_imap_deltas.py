@@ -19,9 +19,10 @@ from webmail.protocols.errors import PermanentlyRefused
 from webmail.protocols.transport import Connection
 from webmail.store import leases
 from webmail.store.models import Email, Mailbox, Placement
-from webmail.sync import imap, imap_deltas, plan, replay
+from webmail.sync.actions import replay
 from webmail.sync.connections import account_session
-from webmail.sync.imap_relink import MailboxParked
+from webmail.sync.mailbox import imap, imap_deltas, plan
+from webmail.sync.mailbox.imap_relink import MailboxParked
 
 pytestmark = pytest.mark.django_db
 

@@ -22,8 +22,9 @@ from webmail.journal.actions.keywords import set_keywords
 from webmail.protocols.transport import Connection
 from webmail.store import leases
 from webmail.store.models import Email, EmailKeyword, Mailbox
-from webmail.sync import imap_deltas, imap_visit, passes, plan, points
+from webmail.sync import passes, points
 from webmail.sync.connections import close_kept_sessions
+from webmail.sync.mailbox import imap_deltas, imap_visit, plan
 
 pytestmark = pytest.mark.django_db
 

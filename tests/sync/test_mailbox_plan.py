@@ -2,8 +2,8 @@
 
 import pytest
 
-from webmail.sync import mailbox_plan
-from webmail.sync.mailbox_plan import Held, Listed
+from webmail.sync.discovery import mailbox_plan
+from webmail.sync.discovery.mailbox_plan import Held, Listed
 
 
 def listed(name: str, **fields: object) -> Listed:

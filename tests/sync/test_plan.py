@@ -1,4 +1,4 @@
-"""The case tables of `sync.plan`: a row there is a row here."""
+"""The case tables of `sync.mailbox.plan`: a row there is a row here."""
 
 from dataclasses import replace
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webmail.sync import plan
-from webmail.sync.plan import (
+from webmail.sync.mailbox import plan
+from webmail.sync.mailbox.plan import (
     Backfill,
     Begin,
     CheckSample,

@@ -10,7 +10,7 @@ from webmail.journal.actions.keywords import set_keywords
 from webmail.journal.models import Action
 from webmail.store import consistency, indexing
 from webmail.store.models import Email, Mailbox, Placement, Role
-from webmail.sync import replay
+from webmail.sync.actions import replay
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from webmail.sync.pop3_order_plan import Alignment, Known, sample
+from webmail.sync.maildrop.pop3_order_plan import Alignment, Known, sample
 
 
 def align(listing: list[tuple[str, int]], known: list[tuple[str, int]]) -> tuple[list[str | None], int]:

@@ -12,7 +12,8 @@ from tests.sync.conftest import ids_in, inbox_of, letter, sync
 from webmail.journal.actions.move import destroy_emails, trash_emails
 from webmail.store import blobs, consistency, indexing
 from webmail.store.models import Blob, Email, Placement
-from webmail.sync import budget, pop3
+from webmail.sync.content import budget
+from webmail.sync.maildrop import pop3
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +34,7 @@ def assert_stored(account, *numbers: int) -> None:
 
 
 def destroy_here(account, subject: str) -> None:
-    from webmail.sync.replay import replay_account
+    from webmail.sync.actions.replay import replay_account
 
     destroy_emails(None, [Email.objects.get(account=account, subject=subject)])
     replay_account(account.pk)
@@ -244,7 +245,7 @@ def test_cut_while_fetching_stores_nothing_twice(pop3_server, connect, after_byt
 
 @pytest.mark.req("Y83")
 def test_slice_ends_and_goes_on(pop3_server, connect, monkeypatch):
-    monkeypatch.setattr("webmail.sync.pop3_plan._BATCH", 2)
+    monkeypatch.setattr("webmail.sync.maildrop.pop3_plan._BATCH", 2)
     monkeypatch.setattr("webmail.sync.passes.MAILBOX_SLICE_S", -1.0)
     deliver(pop3_server, *range(1, 6))
     account = connect(pop3_server, leave_on_server=LeaveOnServer.AT_ONCE)
@@ -300,7 +301,7 @@ def test_name_is_forgotten_after_thirty_days_and_its_mail_is_not_doubled(pop3_se
 
 @pytest.mark.req("Y85")
 def test_names_are_forgotten_in_slices(pop3_server, connect, monkeypatch):
-    monkeypatch.setattr("webmail.sync.pop3_rows.PRUNE_SLICE", 2)
+    monkeypatch.setattr("webmail.sync.maildrop.pop3_rows.PRUNE_SLICE", 2)
     deliver(pop3_server, *range(1, 6))
     account = sync(connect(pop3_server, leave_on_server=LeaveOnServer.AT_ONCE))
     Placement.objects.update(gone_at=timezone.now() - timedelta(days=31))

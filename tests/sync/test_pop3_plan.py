@@ -2,8 +2,8 @@
 
 import pytest
 
-from webmail.sync import pop3_plan
-from webmail.sync.pop3_plan import Message, Place, plan_listing
+from webmail.sync.maildrop import pop3_plan
+from webmail.sync.maildrop.pop3_plan import Message, Place, plan_listing
 
 
 def message(number: int, key: str, size: int = 10) -> Message:

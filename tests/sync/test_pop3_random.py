@@ -79,7 +79,7 @@ def disturbed_pass(account: MailAccount, server: FakePop3Server, random_: random
 @pytest.mark.req("R85")
 @pytest.mark.parametrize("seed", range(12))
 def test_no_mail_is_lost_or_doubled(connect, monkeypatch, seed):
-    monkeypatch.setattr("webmail.sync.pop3_plan._BATCH", 3)
+    monkeypatch.setattr("webmail.sync.maildrop.pop3_plan._BATCH", 3)
     random_ = random.Random(seed)
     with FakePop3Server(without=SERVERS[seed % len(SERVERS)]) as server:
         account = connect(server, leave_on_server=random_.choice(list(LeaveOnServer)))

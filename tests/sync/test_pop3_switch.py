@@ -14,7 +14,9 @@ from webmail.journal.actions.keywords import set_keywords
 from webmail.journal.actions.move import archive_emails, destroy_emails
 from webmail.store import consistency
 from webmail.store.models import Email, Mailbox, Placement
-from webmail.sync import diagnose, replay, switching
+from webmail.sync.actions import replay
+from webmail.sync.checking import diagnose
+from webmail.sync.maildrop import switching
 
 pytestmark = pytest.mark.django_db
 

@@ -65,7 +65,7 @@ def test_refused_sign_in_asks_for_a_password_only_when_it_is_about_one(pop3_serv
 @pytest.mark.req("Y79")
 @pytest.mark.req("R85")
 def test_delay_between_logins_is_kept(connect, monkeypatch):
-    monkeypatch.setattr("webmail.sync.pop3_plan._BATCH", 1)
+    monkeypatch.setattr("webmail.sync.maildrop.pop3_plan._BATCH", 1)
     monkeypatch.setattr("webmail.sync.passes.MAILBOX_SLICE_S", -1.0)
     with FakePop3Server(config=offering("LOGIN-DELAY 1800")) as server:
         deliver(server, 1, 2)
@@ -128,7 +128,7 @@ def test_cut_at_any_command_leaves_a_right_state(connect, command, how, without)
 @pytest.mark.req("Y88")
 @pytest.mark.parametrize("moment", ["pop3.retrieved", "pop3.bytes_stored", "pop3.rows_written", "pop3.committed"])
 def test_death_fetches_at_most_one_batch_again(pop3_server, connect, monkeypatch, moment):
-    monkeypatch.setattr("webmail.sync.pop3_plan._BATCH", 4)
+    monkeypatch.setattr("webmail.sync.maildrop.pop3_plan._BATCH", 4)
     deliver(pop3_server, *range(1, 21))
     account = connect(pop3_server)
     seen: list[str] = []

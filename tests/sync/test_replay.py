@@ -20,8 +20,8 @@ from webmail.protocols.errors import AuthenticationRefused, ConnectionFailed, Pe
 from webmail.store import consistency, leases
 from webmail.store.ingest import Place
 from webmail.store.models import Email, Mailbox, Placement
+from webmail.sync.actions.replay import replay_account
 from webmail.sync.connections import close_kept_sessions
-from webmail.sync.replay import replay_account
 
 pytestmark = pytest.mark.django_db
 

@@ -19,10 +19,10 @@ from webmail.protocols.errors import ConnectionLost
 from webmail.store import consistency, emails
 from webmail.store.models import Email, EmailKeyword, Mailbox, Placement
 from webmail.sync import passes
+from webmail.sync.actions.replay import replay_account
+from webmail.sync.actions.replay_places import GIVE_UP_LOCATING
 from webmail.sync.connections import close_kept_sessions
 from webmail.sync.passes import sync_mailbox
-from webmail.sync.replay import replay_account
-from webmail.sync.replay_places import GIVE_UP_LOCATING
 
 pytestmark = pytest.mark.django_db
 

@@ -17,9 +17,9 @@ from webmail.outbox.drafts import DraftFields, create_draft, discard_draft, save
 from webmail.protocols.errors import ConnectionFailed
 from webmail.store import consistency
 from webmail.store.models import Email, Mailbox
+from webmail.sync.actions.replay import replay_account
 from webmail.sync.connections import account_session, close_kept_sessions
-from webmail.sync.draft_copies import file_drafts
-from webmail.sync.replay import replay_account
+from webmail.sync.outgoing.draft_copies import file_drafts
 
 pytestmark = [pytest.mark.django_db, pytest.mark.live]
 

@@ -14,9 +14,9 @@ from webmail.journal.models import Action
 from webmail.store import consistency
 from webmail.store.models import Email, Mailbox
 from webmail.sync import passes
+from webmail.sync.actions.replay import replay_account
 from webmail.sync.connections import close_kept_sessions
 from webmail.sync.passes import sync_mailbox
-from webmail.sync.replay import replay_account
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("Y74")]
 

@@ -17,8 +17,8 @@ from webmail.journal.models import Action
 from webmail.protocols.errors import ConnectionLost
 from webmail.store import consistency
 from webmail.store.models import Email, Mailbox
+from webmail.sync.actions.replay import replay_account
 from webmail.sync.connections import close_kept_sessions
-from webmail.sync.replay import replay_account
 
 pytestmark = pytest.mark.django_db
 

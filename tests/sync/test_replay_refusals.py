@@ -19,10 +19,10 @@ from webmail.journal.models import Action
 from webmail.protocols.errors import ProtocolError
 from webmail.store import consistency, emails
 from webmail.store.models import Email, EmailKeyword, Mailbox
+from webmail.sync.actions.replay import replay_account
+from webmail.sync.actions.replay_refusals import LOOK_AGAIN_TRIES
 from webmail.sync.connections import close_kept_sessions
 from webmail.sync.passes import sync_mailbox
-from webmail.sync.replay import replay_account
-from webmail.sync.replay_refusals import LOOK_AGAIN_TRIES
 
 pytestmark = pytest.mark.django_db
 

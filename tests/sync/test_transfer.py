@@ -19,10 +19,12 @@ from webmail.journal.models import Action, ActionEmail
 from webmail.protocols.errors import ConnectionFailed
 from webmail.store import blobs, consistency, emails
 from webmail.store.models import Blob, Email, EmailKeyword, Mailbox, Placement
-from webmail.sync import bodies, points, transfer
+from webmail.sync import points
+from webmail.sync.actions import transfer
+from webmail.sync.actions.replay import replay_account
 from webmail.sync.connections import close_kept_sessions
+from webmail.sync.content import bodies
 from webmail.sync.passes import sync_mailbox
-from webmail.sync.replay import replay_account
 
 __all__ = ["start"]
 

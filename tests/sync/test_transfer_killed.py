@@ -12,10 +12,10 @@ from webmail.journal.models import Action
 from webmail.protocols.errors import ConnectionLost
 from webmail.store import consistency
 from webmail.store.models import Email, Mailbox
-from webmail.sync import transfer
+from webmail.sync.actions import transfer
+from webmail.sync.actions.replay import replay_account
 from webmail.sync.connections import close_kept_sessions
 from webmail.sync.passes import sync_mailbox
-from webmail.sync.replay import replay_account
 
 __all__ = ["start"]
 

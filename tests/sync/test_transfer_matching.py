@@ -8,7 +8,7 @@ import pytest
 
 from webmail.mime.headers import parse_list_headers
 from webmail.protocols.imap.types import ListData
-from webmail.sync.transfer_matching import Wanted, match
+from webmail.sync.actions.transfer_matching import Wanted, match
 
 pytestmark = pytest.mark.req("Y72")
 

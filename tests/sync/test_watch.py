@@ -13,7 +13,7 @@ from tests.fakes.imap import FakeImapServer
 from tests.servers.ports import free_port
 from tests.sync.listening import PASSWORD, Listening, deliver, make_inbox
 from webmail.store.models import HostGate
-from webmail.sync import watch
+from webmail.sync.watching import watch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

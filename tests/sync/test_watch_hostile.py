@@ -18,7 +18,7 @@ from tests.sync.listening import Listening, deliver, make_inbox
 from webmail.demo.imap_session import ImapConfig
 from webmail.protocols.imap import listening as protocol
 from webmail.protocols.imap import wire
-from webmail.sync import watch_opening
+from webmail.sync.watching import watch_opening
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

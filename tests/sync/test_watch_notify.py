@@ -9,8 +9,8 @@ from tests.fakes.imap import FakeImapServer
 from tests.sync.listening import Listening, deliver, make_inbox
 from webmail.demo.imap_session import ImapConfig
 from webmail.protocols.imap import listening as protocol
-from webmail.sync import watch
-from webmail.sync.watch_polling import Polls
+from webmail.sync.watching import watch
+from webmail.sync.watching.watch_polling import Polls
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,8 +9,8 @@ from tests.fakes.imap import FakeImapServer
 from tests.servers.ports import free_port
 from tests.servers.redis import RedisServer
 from tests.sync.listening import Listening, make_inbox
-from webmail.sync import watch_polling
-from webmail.sync.watch_polling import CLOSED_S, OPEN_S, OTHERS_S, Polls
+from webmail.sync.watching import watch_polling
+from webmail.sync.watching.watch_polling import CLOSED_S, OPEN_S, OTHERS_S, Polls
 from webmail.web.views import events
 
 ALICE, BEN = 1, 2

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from webmail.store.models import Heartbeat, Lease
-from webmail.sync.watch_shards import LEASE_S, SHARDS, Shards
+from webmail.sync.watching.watch_shards import LEASE_S, SHARDS, Shards
 
 pytestmark = pytest.mark.django_db
 

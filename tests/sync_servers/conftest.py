@@ -20,8 +20,8 @@ from tests.sync_servers.foreign import Foreign, Held, State
 from webmail.store import consistency
 from webmail.store.models import Email, EmailKeyword, Mailbox, Placement
 from webmail.sync import passes
+from webmail.sync.actions.replay import replay_account
 from webmail.sync.connections import close_kept_sessions
-from webmail.sync.replay import replay_account
 
 Server = DovecotServer | PrivateServer
 

@@ -12,8 +12,9 @@ from tests.sync_servers.conftest import Stage, letter
 from tests.sync_servers.foreign import Refused
 from webmail.store import blobs
 from webmail.store.models import Email, Lease
-from webmail.sync import imap, passes
+from webmail.sync import passes
 from webmail.sync.connections import close_kept_sessions
+from webmail.sync.mailbox import imap
 
 pytestmark = [pytest.mark.django_db, pytest.mark.live, pytest.mark.req("Y95")]
 

@@ -9,7 +9,7 @@ from webmail.journal.actions.move import copy_emails, destroy_emails, move_email
 from webmail.journal.models import Action
 from webmail.outbox.drafts import DraftFields, create_draft, discard_draft, save_draft
 from webmail.store.models import Email, EmailKeyword, Mailbox
-from webmail.sync.draft_copies import file_drafts
+from webmail.sync.outgoing.draft_copies import file_drafts
 
 pytestmark = [pytest.mark.django_db, pytest.mark.live, pytest.mark.req("Y95")]
 

@@ -15,7 +15,7 @@ from webmail.journal.actions.move import destroy_emails
 from webmail.store import blobs, consistency
 from webmail.store.models import Email
 from webmail.sync import passes
-from webmail.sync.replay import replay_account
+from webmail.sync.actions.replay import replay_account
 
 pytestmark = [pytest.mark.django_db, pytest.mark.live, pytest.mark.req("Y85")]
 

@@ -1,4 +1,4 @@
-"""Writing Actions and bringing them to an end. The remote half is `sync.replay`."""
+"""Writing Actions and bringing them to an end. The remote half is `sync.actions.replay`."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Action(models.Model):
     mailbox = models.ForeignKey(Mailbox, null=True, on_delete=models.SET_NULL, related_name="+")
     arguments = models.JSONField(default=dict)
     status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
-    # How far a repeated run may skip; see `sync.replay_emails` and `sync.transfer` (sync Y68, Y71).
+    # How far a repeated run may skip; see `sync.actions.replay_emails` and `sync.actions.transfer` (sync Y68, Y71).
     progress = models.JSONField(default=dict)
     attempts = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField(default=timezone.now)

@@ -27,8 +27,9 @@ from webmail.protocols.pop3 import session as pop3
 from webmail.protocols.smtp import session as smtp
 from webmail.protocols.transport import Endpoint, Security
 from webmail.store import gates
-from webmail.sync import admission, alerts, budget, refusals
+from webmail.sync import admission, alerts, refusals
 from webmail.sync.admission import Pacer, Pool, Service, Ticket
+from webmail.sync.content import budget
 from webmail.sync.errors import plain_reason
 from webmail.sync.providers import profile
 

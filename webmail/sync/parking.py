@@ -1,7 +1,7 @@
 """One mailbox that makes trouble is left alone for a while, so that its neighbours do not notice (reliability R91).
 
 The first failure is only noted; the second one in a row parks the mailbox, the next ones for longer. A visit that succeeds
-clears both (`sync.imap`).
+clears both (`sync.mailbox.imap`).
 """
 
 from __future__ import annotations

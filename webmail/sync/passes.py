@@ -38,23 +38,15 @@ from webmail.store import changes, leases
 from webmail.store.errors import LeaseLost, StorageFull
 from webmail.store.mailboxes import ROLE_ORDER
 from webmail.store.models import Email, Mailbox
-from webmail.sync import (
-    alerts,
-    bodies,
-    budget,
-    discover,
-    imap,
-    parking,
-    placements,
-    plan,
-    pop3,
-    refusals,
-    replay,
-    switching,
-)
+from webmail.sync import alerts, parking, refusals
+from webmail.sync.actions import replay
 from webmail.sync.connections import account_session
-from webmail.sync.discover import Found
+from webmail.sync.content import bodies, budget
+from webmail.sync.discovery import discover
+from webmail.sync.discovery.discover import Found
 from webmail.sync.errors import SyncError, TooManyConnections, plain_reason
+from webmail.sync.mailbox import imap, placements, plan
+from webmail.sync.maildrop import pop3, switching
 from webmail.sync.refusals import Act
 from webmail.sync.turns import Turn, turn_of
 

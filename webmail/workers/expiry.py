@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import ConnectionTest
 from webmail.store.models import BlobLink, Heartbeat, Tombstone, TypeState
-from webmail.sync import diagnose
+from webmail.sync.checking import diagnose
 
 TESTS_KEPT = timedelta(minutes=10)  # they hold a sealed password until they end
 TOMBSTONES_KEPT = timedelta(days=30)  # jmap S10

@@ -11,7 +11,8 @@ import structlog
 from django.db import close_old_connections
 
 from webmail.store import collection
-from webmail.sync import deliver, retention
+from webmail.sync.content import retention
+from webmail.sync.outgoing import deliver
 from webmail.workers import expiry
 from webmail.workers.waiting import FINDERS, Bells, Finder
 

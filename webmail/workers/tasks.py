@@ -16,7 +16,11 @@ from django.db import close_old_connections
 
 from webmail.celery import app
 from webmail.store import indexing
-from webmail.sync import bodies, budget, connections, deliver, diagnose, draft_copies, passes, replay
+from webmail.sync import connections, passes
+from webmail.sync.actions import replay
+from webmail.sync.checking import diagnose
+from webmail.sync.content import bodies, budget
+from webmail.sync.outgoing import deliver, draft_copies
 from webmail.sync.turns import turns
 from webmail.workers.heartbeat import Heartbeat
 from webmail.workers.memory import freeze_what_is_loaded

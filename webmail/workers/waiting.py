@@ -17,7 +17,7 @@ from accounts.models import AccountState, ConnectionTest, IncomingProtocol, Mail
 from webmail import dispatch
 from webmail.journal.models import Action
 from webmail.store.models import Email
-from webmail.sync import draft_copies
+from webmail.sync.outgoing import draft_copies
 
 RING_AGAIN_S = 30.0
 MAX_FOUND = 1_000  # rows a finder returns at once; the next round finds the rest

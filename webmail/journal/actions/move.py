@@ -1,5 +1,5 @@
 """Moving, copying and deleting Emails. What goes into another account becomes a TRANSFER: the message is sent there, and only
-when it has arrived it leaves its place here (`sync.transfer`). It must not change anything before all of it is allowed."""
+when it has arrived it leaves its place here (`sync.actions.transfer`). It must not change anything before all of it is allowed."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _DESTROYS = frozenset({Action.Kind.DESTROY, Action.Kind.TRANSFER})
 def put_back(action: Action, *, but_begun: bool = False) -> int:
     """Undo what was not told to the server yet; returns for how many rows. Call it under the account's replay lease.
 
-    `but_begun`: leave alone what may lie in another account already; `sync.transfer` brings that to its end.
+    `but_begun`: leave alone what may lie in another account already; `sync.actions.transfer` brings that to its end.
     """
     if action.kind not in _UNDO:
         return 0

@@ -1,6 +1,6 @@
 """Names that mailboxes with a role bear in many languages, for servers without SPECIAL-USE (sync Y20).
 
-A guess only: the user's choice and the server's own statement come first, and `sync.discover` decides.
+A guess only: the user's choice and the server's own statement come first, and `sync.discovery.discover` decides.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ _MAX_SASL_STEPS = 3
 
 
 class Pop3Session(Protocol):
-    """What `sync.pop3` needs. `LivePop3Session` says what each method does; a fake behaves the same."""
+    """What `sync.maildrop.pop3` needs. `LivePop3Session` says what each method does; a fake behaves the same."""
 
     @property
     def capabilities(self) -> frozenset[str]: ...

@@ -44,7 +44,7 @@ _EHLO_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Za-z:.]+\]")  # RFC 5321 4.1.4
 
 
 class SmtpSession(Protocol):
-    """What `sync.deliver` needs. `LiveSmtpSession` says what each method does; a fake behaves the same."""
+    """What `sync.outgoing.deliver` needs. `LiveSmtpSession` says what each method does; a fake behaves the same."""
 
     @property
     def capabilities(self) -> Mapping[str, str]: ...

@@ -27,7 +27,7 @@ CONNECT_TIMEOUT_S = 2.0
 
 PING = b": ping\n\n"
 LOOK = b"event: change\ndata: {}\n\n"
-# Nothing is published there: that somebody listens tells `watch` whose pages are open (`sync.watch_polling`).
+# Nothing is published there: that somebody listens tells `watch` whose pages are open (`sync.watching.watch_polling`).
 
 
 async def events(request: HttpRequest) -> HttpResponseBase:

@@ -20,7 +20,7 @@ from accounts import credentials, services
 from accounts.credentials import NoCredentialKey
 from accounts.models import ConnectionTest, MailAccount, User
 from accounts.services import AccountSettings
-from webmail.sync.diagnose import carry_out
+from webmail.sync.checking.diagnose import carry_out
 from webmail.workers.server_url import BadServerUrl, ServerUrl, parse_server_url
 
 

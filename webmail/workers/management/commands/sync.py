@@ -13,7 +13,8 @@ from accounts.models import AccountState, MailAccount
 from webmail.store import indexing
 from webmail.store.models import Email
 from webmail.store.queries.accounts import SyncProgress, sync_progress
-from webmail.sync import passes, replay
+from webmail.sync import passes
+from webmail.sync.actions import replay
 
 GIVE_UP_AFTER_S = 60.0  # without any progress
 PAUSE_S = 0.5  # before the next look, when a worker is at the account already

@@ -10,9 +10,9 @@ import structlog
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 
-from webmail.sync.watch import Watch
-from webmail.sync.watch_shards import Shards, lease_name
-from webmail.sync.watch_targets import SHARDS
+from webmail.sync.watching.watch import Watch
+from webmail.sync.watching.watch_shards import Shards, lease_name
+from webmail.sync.watching.watch_targets import SHARDS
 from webmail.workers.heartbeat import Heartbeat
 from webmail.workers.stopping import free_lease_of_the_dead, process_owner, stop_on_signals
 from webmail.workers.waiting import Bells, due_accounts

@@ -1,0 +1,1 @@
+"""Telling servers what users did."""

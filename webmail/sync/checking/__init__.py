@@ -1,0 +1,1 @@
+"""Connection tests: what is wrong with a server, in plain words."""

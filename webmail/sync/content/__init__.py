@@ -1,0 +1,1 @@
+"""The bytes of messages: texts first, the rest by policy and budget."""

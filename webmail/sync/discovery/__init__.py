@@ -1,0 +1,1 @@
+"""Which mailboxes an IMAP account has."""

@@ -1,0 +1,1 @@
+"""One IMAP mailbox: visited, compared, listed anew."""

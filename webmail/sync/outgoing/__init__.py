@@ -1,0 +1,1 @@
+"""What leaves: delivery, the copy in Sent, drafts on the server."""

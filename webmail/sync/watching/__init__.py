@@ -1,0 +1,1 @@
+"""Listening to servers: one loop, shards, wake-ups."""
