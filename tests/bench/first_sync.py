@@ -17,16 +17,21 @@ from webmail.store.models import Email, Mailbox
 from webmail.sync import passes
 
 account = MailAccount.objects.get(address={address!r})
+FIRST = (
+    "select count(*) from (select 1 from store_emailmailbox m join store_mailbox b on b.id = m.mailbox_id"
+    " where b.account_id = ? limit 50)"
+)
+LISTED = "select 1 from store_mailbox where account_id = ? and role = 'inbox' and backfill_uid = 1"
 moments = {{}}
 ended = threading.Event()
 
 def look():
     rows = sqlite3.connect({database!r})
     while not ended.is_set():
-        count = rows.execute("select count(*) from (select 1 from store_emailmailbox limit 50)").fetchone()[0]
+        count = rows.execute(FIRST, [account.pk]).fetchone()[0]
         if count >= 50:
             moments.setdefault("first", (time.perf_counter(), time.process_time()))
-        if rows.execute("select 1 from store_mailbox where role = 'inbox' and backfill_uid = 1").fetchone():
+        if rows.execute(LISTED, [account.pk]).fetchone():
             moments["listed"] = (time.perf_counter(), time.process_time())
             return
         time.sleep(0.01)

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, TypeVar
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 Item = TypeVar("Item")
 IN_CHUNK = 1_000  # values in one IN (…): far below the limits of both databases
@@ -56,10 +57,12 @@ def insert_rows(
 
 
 def execute_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run one statement for many rows of values."""
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.executemany(statement, rows)
+    """Run one statement for many rows of values, all or none."""
+    if not rows:
+        return
+    # Outside of a transaction each row would be committed, and synced, on its own.
+    with nullcontext() if connection.in_atomic_block else transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
 
 
 def to_column(moment: datetime | None) -> Any:
