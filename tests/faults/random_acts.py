@@ -6,6 +6,7 @@ import contextlib
 import imaplib
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -46,7 +47,7 @@ class Memory:
             self.acts[act] += 1
 
 
-class Stranger(threading.Thread):
+class Stranger(threading.Thread, ABC):
     """Acts until told to stop. Knows nothing of our rows."""
 
     def __init__(self, stage: SyncStage, memory: Memory, seed: int, *, first: int) -> None:
@@ -69,8 +70,9 @@ class Stranger(threading.Thread):
         except BaseException as error:
             self.trouble = error
 
+    @abstractmethod
     def act(self) -> None:
-        raise NotImplementedError
+        """One act of this person."""
 
     def next_letter(self) -> bytes:
         self.number += 1

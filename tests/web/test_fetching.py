@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import KeepBodies, MailAccount
 from tests.factories import make_account, make_email_from_bytes, make_item, make_mailbox, make_user
 from tests.web.pages import body_of, client_of
+from webmail.journal.models import Action
 from webmail.store import ingest
 from webmail.store.models import Mailbox, Traffic
 
@@ -85,6 +86,21 @@ def test_a_mailbox_in_trouble_is_named_with_its_reason(client: Client, account: 
     Mailbox.objects.filter(pk=inbox.pk).update(trouble="Its server changes its mind too often.")
 
     assert "Its server changes its mind too often." in body_of(client.get(address_of(account)))
+
+
+@pytest.mark.req("R82")
+def test_acts_that_the_server_has_not_done_are_shown_with_the_reason(
+    client: Client, account: MailAccount, inbox: Mailbox
+) -> None:
+    Action.objects.create(account=account, kind=Action.Kind.MOVE, error="The server is away.")
+    Action.objects.create(account=account, kind=Action.Kind.COPY, status="failed", error="The mailbox is full.")
+    Action.objects.create(account=account, kind=Action.Kind.COPY, status="done")
+
+    page = body_of(client.get(address_of(account)))
+
+    assert "The server is away." in page
+    assert "The mailbox is full." in page
+    assert page.count("item__title") == 2
 
 
 def test_a_pop3_account_has_no_such_policy() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import threading
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class ServerThread:
         self._loop = self._thread = None
 
 
-class Listener:
+class Listener(ABC):
     """A TCP listener that counts and can end its connections. Subclasses implement `serve`."""
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -100,9 +101,9 @@ class Listener:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
+    @abstractmethod
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Talk to one client until it leaves."""
-        raise NotImplementedError
 
     async def listen(self, **options: Any) -> None:
         """Bind; `port` holds the real port afterwards. `options` go to `asyncio.start_server`."""

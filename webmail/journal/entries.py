@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import MailAccount, User
+from accounts.models import User
 from webmail import dispatch
 from webmail.journal.models import Action, ActionEmail
 from webmail.store.models import Email, Mailbox
@@ -19,6 +19,7 @@ from webmail.store.sql import chunks, insert_rows
 
 FIRST_RETRY_S = 30
 LONGEST_RETRY_S = 3600
+RECENT = timedelta(days=7)  # so long a refusal is shown
 
 EmailRow = tuple[int, int | None, Mapping[str, Any]]  # email id, source mailbox id, what changed
 
@@ -200,15 +201,6 @@ def pending_removals(
     return dict(found)
 
 
-def pending_arrivals(account_id: int, *, since: datetime | None = None) -> dict[int, set[int]]:
-    """The mailboxes that open moves and copies put each Email into: sync does not miss it there yet."""
-    rows = _pending(account_id, (Action.Kind.MOVE, Action.Kind.COPY), since)
-    found: dict[int, set[int]] = defaultdict(set)
-    for email_id, target_id in rows.values_list("email_id", "action__mailbox_id"):
-        found[email_id].add(target_id)
-    return dict(found)
-
-
 def _pending(account_id: int, kinds: Sequence[str], since: datetime | None) -> QuerySet[ActionEmail]:
     unfinished = Q(action__status__in=Action.OPEN)
     if since is not None:
@@ -243,18 +235,13 @@ def by_account(emails: Iterable[Email]) -> dict[int, list[Email]]:
     return dict(grouped)
 
 
-def recent_failures(user: User, *, limit: int = 20) -> list[Action]:
-    """Acts that a server refused for good lately, newest first, for the page that tells the user."""
-    accounts = MailAccount.objects.filter(user=user)
-    failed = Action.objects.filter(account__in=accounts, status=Action.Status.FAILED)
-    return list(failed.select_related("account").order_by("-id")[:limit])
-
-
-def waiting_actions(user: User, *, limit: int = 20) -> list[Action]:
-    """Acts that could not be carried out so far, oldest first; `error` says why, and they are tried again (sync Y64)."""
-    accounts = MailAccount.objects.filter(user=user)
-    stuck = Action.objects.filter(account__in=accounts, status__in=Action.OPEN).exclude(error="")
-    return list(stuck.select_related("account").order_by("id")[:limit])
+def troubled_actions(account_id: int, *, limit: int = 20) -> list[Action]:
+    """Acts that could not be carried out so far, oldest first, then those that the server refused for good lately: `error`
+    says why. The former are tried again, the latter were put back (sync Y64, reliability R82)."""
+    rows = Action.objects.filter(account_id=account_id)
+    stuck = rows.filter(status__in=Action.OPEN).exclude(error="").order_by("id")
+    refused = rows.filter(status=Action.Status.FAILED, created_at__gte=timezone.now() - RECENT).order_by("-id")
+    return [*stuck[:limit], *refused[:limit]]
 
 
 def _json(value: Mapping[str, Any]) -> str:

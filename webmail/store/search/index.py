@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from webmail.mime.search_text import fold
 from webmail.store.models import Email, SearchDocument
@@ -64,8 +64,3 @@ def remove(email_ids: Iterable[int]) -> None:
     """Take Emails out of the index."""
     for chunk in chunks(email_ids):
         SearchDocument.objects.filter(email_id__in=chunk).delete()
-
-
-def is_sqlite() -> bool:
-    """Whether the FTS5 table is there."""
-    return connection.vendor == "sqlite"

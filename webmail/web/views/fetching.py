@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
 from accounts.models import MailAccount
+from webmail.journal import entries
 from webmail.store.queries.accounts import get_account_for
 from webmail.store.queries.fetching import fetching_state
 from webmail.web import flash
@@ -80,6 +81,7 @@ def fetching(request: UserRequest, account_id: str) -> HttpResponse:
         "account": account,
         "form": form,
         "state": fetching_state(account),
+        "acts": entries.troubled_actions(account.pk),
     }
     return render(request, "settings/fetching.html", context, status=422 if form is not None and form.errors else 200)
 
