@@ -17,7 +17,7 @@ from tests.fakes.smtp import RecordingSmtpSink
 from tests.faults.judge import Evidence, count_tokens, judge, new_token
 from tests.faults.worker_process import WorkerProcess
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import transitions
+from webmail.outbox import delivery, doubt, moves, upkeep
 from webmail.outbox.models import Draft, Phase, Submission
 from webmail.store import blobs, consistency
 from webmail.store.models import Role
@@ -59,7 +59,7 @@ class Stage:
         while (phases := list(open_rows.values_list("id", "phase"))) != before:
             before, now = phases, timezone.now()
             open_rows.filter(lease_until__isnull=False).update(lease_until=now)
-            transitions.recover_expired_leases()
+            upkeep.recover_expired_leases()
             open_rows.update(next_try_at=now)
             sweep_outbox()
             for pk, _ in phases:
@@ -104,7 +104,7 @@ def stage(worker: WorkerProcess) -> Iterator[Stage]:
 
 
 def phase_of(submission: Submission) -> str:
-    return transitions.reload(submission).phase
+    return moves.reload(submission).phase
 
 
 @pytest.mark.parametrize("point", [*BEFORE_THE_DOT, *IN_DOUBT, *ACCEPTED])
@@ -141,7 +141,7 @@ def test_killed_while_the_dot_is_answered(stage):
     stage.settle()
     assert stage.verdict() == []
     assert phase_of(submission) == Phase.UNCONFIRMED
-    assert transitions.resolve_unconfirmed(transitions.reload(submission), sent=True)
+    assert doubt.resolve_unconfirmed(moves.reload(submission), sent=True)
     stage.settle()
     assert stage.verdict() == []
     assert phase_of(submission) == Phase.DONE
@@ -154,7 +154,7 @@ def test_a_person_may_send_again_what_is_in_doubt(stage):
     stage.worker.wait()
     stage.settle()
     stage.sent_again.add(submission.subject)
-    assert transitions.resolve_unconfirmed(transitions.reload(submission), sent=False)
+    assert doubt.resolve_unconfirmed(moves.reload(submission), sent=False)
     stage.settle()
     assert stage.verdict() == []
     assert len(stage.sink.messages) == 2
@@ -237,7 +237,7 @@ def test_mutation_claim_without_its_condition_is_seen(stage, monkeypatch):
     stage.worker.deliver(submission.pk)
     stage.sink.wait_for_messages(1)
     Submission.objects.filter(pk=submission.pk).update(next_try_at=timezone.now())
-    monkeypatch.setattr(transitions, "CLAIMABLE", tuple(Phase))
+    monkeypatch.setattr(delivery, "CLAIMABLE", tuple(Phase))
     deliver_submission(submission.pk)
     stage.worker.kill()
     stage.worker.wait()

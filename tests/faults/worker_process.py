@@ -179,10 +179,10 @@ _WORK: dict[str, Callable[[dict[str, Any]], None]] = {"deliver": _deliver, "subm
 
 def _mark_the_dot_late() -> None:
     """Commit dot_sent after the dot was answered: reliability section 9, first row."""
-    from webmail.outbox import transitions
+    from webmail.outbox import delivery
     from webmail.protocols.smtp.session import LiveSmtpSession
 
-    mark, finish = transitions.mark_dot_sent, LiveSmtpSession.finish_data
+    mark, finish = delivery.mark_dot_sent, LiveSmtpSession.finish_data
     marked: list[Any] = []
 
     def note_only(submission: Any) -> bool:
@@ -194,7 +194,7 @@ def _mark_the_dot_late() -> None:
         mark(marked.pop())
         return reply
 
-    transitions.mark_dot_sent = note_only
+    delivery.mark_dot_sent = note_only
     LiveSmtpSession.finish_data = finish_first  # type: ignore[method-assign]
 
 

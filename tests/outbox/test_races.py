@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import transitions
+from webmail.outbox import control, delivery, moves
 from webmail.outbox.models import Draft, Phase
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fault("F12")]
@@ -43,10 +43,10 @@ def test_one_of_many_workers_wins():
     account = make_sender()
     for _ in range(ROUNDS):
         row = submit(account)
-        claims = [partial(transitions.claim, row.pk, f"worker {number}") for number in range(8)]
+        claims = [partial(delivery.claim, row.pk, f"worker {number}") for number in range(8)]
         won = [result for result in at_once(*claims) if result is not None]
         assert len(won) == 1
-        assert transitions.reload(row).lease_owner == won[0].lease_owner
+        assert moves.reload(row).lease_owner == won[0].lease_owner
         assert row.events.filter(phase=Phase.CLAIMED).count() == 1
 
 
@@ -55,11 +55,9 @@ def test_undo_or_the_worker_wins_never_both():
     account = make_sender()
     for number in range(ROUNDS):
         row = submit(account)
-        draft, claimed = at_once(
-            partial(transitions.cancel, row), partial(transitions.claim, row.pk, f"worker {number}")
-        )
+        draft, claimed = at_once(partial(control.cancel, row), partial(delivery.claim, row.pk, f"worker {number}"))
         assert (draft is None) != (claimed is None), (draft, claimed)
-        assert transitions.reload(row).phase == (Phase.CLAIMED if draft is None else Phase.CANCELLED)
+        assert moves.reload(row).phase == (Phase.CLAIMED if draft is None else Phase.CANCELLED)
         assert Draft.objects.filter(account=account).count() == (draft is not None)
         Draft.objects.all().delete()
 
@@ -67,6 +65,6 @@ def test_undo_or_the_worker_wins_never_both():
 @pytest.mark.req("R63")
 def test_undo_pressed_many_times_gives_one_draft_back():
     row = submit(make_sender())
-    drafts = [draft for draft in at_once(*[partial(transitions.cancel, row)] * 8) if draft is not None]
+    drafts = [draft for draft in at_once(*[partial(control.cancel, row)] * 8) if draft is not None]
     assert len(drafts) == 1
     assert list(Draft.objects.filter(account=row.account)) == drafts

@@ -14,7 +14,7 @@ from tests.fakes.cutting_proxy import FROM_CLIENT, FROM_SERVER, CuttingProxy
 from tests.fakes.smtp import RecordingSmtpSink
 from tests.outbox.letters import make_sender, submit
 from webmail import dispatch
-from webmail.outbox import schedule, transitions
+from webmail.outbox import moves, schedule, upkeep
 from webmail.outbox.models import Draft, Phase, Submission
 from webmail.protocols.smtp import timeouts
 from webmail.sync import points
@@ -46,7 +46,7 @@ def sender_at(port: int, **fields: object) -> MailAccount:
 
 def deliver(submission: Submission) -> Submission:
     deliver_submission(submission.pk)
-    return transitions.reload(submission)
+    return moves.reload(submission)
 
 
 def deliver_again(submission: Submission) -> Submission:
@@ -343,7 +343,7 @@ def test_claim_of_a_living_worker_does_not_end(sink, monkeypatch):
             sink.wait_for_messages(1)
             while (row := Submission.objects.get(pk=submission.pk)).phase == Phase.DOT_SENT:
                 leases.append(row.lease_until)
-                transitions.recover_expired_leases()
+                upkeep.recover_expired_leases()
         finally:
             connection.close()
 

@@ -12,7 +12,7 @@ from tests.fakes.imap import FakeImapServer
 from tests.fakes.smtp import RecordingSmtpSink
 from tests.outbox.letters import make_raw, make_sender, put_email, submit
 from webmail.journal.models import Action
-from webmail.outbox import transitions
+from webmail.outbox import doubt, moves, upkeep
 from webmail.outbox.models import Phase, Submission
 from webmail.store import consistency, emails
 from webmail.store.models import Email, EmailMailbox, Mailbox, Placement, Role
@@ -55,7 +55,7 @@ def sent_mailbox(account: MailAccount, imap: FakeImapServer) -> Mailbox:
 def deliver(submission: Submission) -> Submission:
     Submission.objects.filter(pk=submission.pk).update(next_try_at=timezone.now())
     deliver_submission(submission.pk)
-    return transitions.reload(submission)
+    return moves.reload(submission)
 
 
 def copies(imap: FakeImapServer, name: str = "Sent") -> list[bytes]:
@@ -260,12 +260,12 @@ def test_copy_cut_at_any_point_and_repeated_is_one(sink, imap, point, protocol):
     finally:
         points.observer = None
     Submission.objects.filter(pk=submission.pk, lease_until__isnull=False).update(lease_until=timezone.now())
-    transitions.recover_expired_leases()
+    upkeep.recover_expired_leases()
     after = deliver(submission)
 
     if point == "dot_answered":
         assert after.phase == Phase.UNCONFIRMED
-        assert transitions.resolve_unconfirmed(after, sent=True)
+        assert doubt.resolve_unconfirmed(after, sent=True)
         after = deliver(submission)
     assert after.phase == Phase.DONE
     assert len(sink.messages) == 1

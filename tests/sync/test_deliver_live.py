@@ -14,7 +14,7 @@ from tests.outbox.letters import make_sender, submit
 from tests.servers.dovecot import DovecotServer, MailUser
 from tests.servers.postfix import PostfixServer
 from tests.servers.process import wait_until
-from webmail.outbox import transitions
+from webmail.outbox import moves
 from webmail.outbox.models import Draft, Phase, Submission
 from webmail.store import consistency
 from webmail.store.models import Email, Mailbox, Placement, Role
@@ -58,7 +58,7 @@ def make_sent(account: MailAccount) -> Mailbox:
 def deliver(submission: Submission) -> Submission:
     Submission.objects.filter(pk=submission.pk).update(next_try_at=timezone.now())
     deliver_submission(submission.pk)
-    return transitions.reload(submission)
+    return moves.reload(submission)
 
 
 def texts_in(dovecot: DovecotServer, user: str, mailbox: str) -> list[str]:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.models import User
 from tests.factories import make_account, make_user
 from tests.web.pages import MARKER, body_of, client_of
-from webmail.outbox import drafts, submit, transitions
+from webmail.outbox import delivery, drafts, submit
 from webmail.outbox.answers import Answer
 from webmail.outbox.models import Draft, Phase, Submission
 
@@ -38,16 +38,16 @@ def make_submission(user: User, *, subject: str = "Plan", to: str = "ben@example
 def claim(submission: Submission) -> Submission:
     Submission.objects.filter(pk=submission.pk).update(phase=Phase.QUEUED, send_at=submission.created_at)
     Submission.objects.filter(pk=submission.pk).update(next_try_at=submission.created_at)
-    claimed = transitions.claim(submission.pk, "worker")
+    claimed = delivery.claim(submission.pk, "worker")
     assert claimed is not None
     return claimed
 
 
 def make_unconfirmed(user: User) -> Submission:
     claimed = claim(make_submission(user))
-    transitions.mark_in_data(claimed, answers={})
-    transitions.mark_dot_sent(claimed)
-    transitions.mark_unconfirmed(claimed, text="The connection broke.")
+    delivery.mark_in_data(claimed, answers={})
+    delivery.mark_dot_sent(claimed)
+    delivery.mark_unconfirmed(claimed, text="The connection broke.")
     return claimed
 
 
@@ -77,7 +77,7 @@ def test_the_list_costs_the_same_queries_however_long(
 
 def test_one_message_shows_recipients_replies_and_timeline(client: Client, alice: User) -> None:
     claimed = claim(make_submission(alice))
-    transitions.mark_failed(claimed, reply=Answer(code=550, text="No such user here"))
+    delivery.mark_failed(claimed, reply=Answer(code=550, text="No such user here"))
     page = body_of(client.get(reverse("outbox_item", args=[claimed.public_id])))
     assert "No such user here" in page
     assert "refused" in page
@@ -102,7 +102,7 @@ def test_taking_back_too_late_is_said(client: Client, alice: User) -> None:
 
 def test_a_delayed_message_is_tried_now_or_given_up(client: Client, alice: User) -> None:
     claimed = claim(make_submission(alice))
-    transitions.mark_retry(claimed, reply=Answer(code=451, text="Come back later"))
+    delivery.mark_retry(claimed, reply=Answer(code=451, text="Come back later"))
     page = body_of(client.get(reverse("outbox_item", args=[claimed.public_id])))
     assert "Come back later" in page
     assert "Try now" in page
@@ -141,7 +141,7 @@ def test_submissions_of_others_are_not_there(alice: User) -> None:
 @pytest.mark.req("R9")
 def test_subjects_and_the_words_of_servers_are_escaped(client: Client, alice: User) -> None:
     claimed = claim(make_submission(alice, subject=MARKER))
-    transitions.mark_failed(claimed, reply=Answer(code=550, text=MARKER))
+    delivery.mark_failed(claimed, reply=Answer(code=550, text=MARKER))
     for address in (reverse("outbox"), reverse("outbox_item", args=[claimed.public_id])):
         page = client.get(address).content.decode()
         assert "<script>alert" not in page

@@ -92,7 +92,7 @@ def due_submissions(*, limit: int = 500) -> list[int]:
 
 
 def undo_status(submission: Submission) -> str:
-    """`pending`, `final` or `canceled` (RFC 8621 section 7): pending as long as `transitions.cancel` can succeed."""
+    """`pending`, `final` or `canceled` (RFC 8621 section 7): pending as long as `control.cancel` can succeed."""
     if submission.phase == Phase.CANCELLED:
         return "canceled"
     return "pending" if submission.phase in CANCELLABLE else "final"

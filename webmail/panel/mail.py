@@ -17,7 +17,7 @@ from webmail.journal import entries
 from webmail.journal.actions import putting_back
 from webmail.journal.errors import ActionRefused
 from webmail.journal.models import Action
-from webmail.outbox import transitions
+from webmail.outbox import control, doubt
 from webmail.outbox.models import CANCELLABLE, CLAIMABLE, Phase, Submission, SubmissionEvent, SubmissionRecipient
 from webmail.panel import cells, health
 from webmail.panel.filters import ActionTrouble, MailboxTrouble, SubmissionTrouble
@@ -212,7 +212,7 @@ class SubmissionPages(_OfAccount):
         carry_out(
             request,
             rows,
-            transitions.retry_now,
+            control.retry_now,
             event="submission.retry_asked",
             done="will be tried at once.",
             refused="not waiting for a try.",
@@ -225,7 +225,7 @@ class SubmissionPages(_OfAccount):
         def act(submission: Submission) -> bool:
             if submission.phase not in CANCELLABLE:
                 return False
-            transitions.cancel(submission)
+            control.cancel(submission)
             # Made from a stored message it gives no draft back, so the phase tells whether it came in time.
             return Submission.objects.filter(pk=submission.pk, phase=Phase.CANCELLED).exists()
 
@@ -243,7 +243,7 @@ class SubmissionPages(_OfAccount):
         """No further try for the recipients a delayed one has not reached."""
 
         def act(submission: Submission) -> bool:
-            return transitions.stop_trying(submission) is not None
+            return control.stop_trying(submission) is not None
 
         carry_out(request, rows, act, event="submission.stopped", done="given up.", refused="not waiting for a try.")
 
@@ -252,7 +252,7 @@ class SubmissionPages(_OfAccount):
         """For unconfirmed ones whose arrival somebody has seen, in the server's log for instance."""
 
         def act(submission: Submission) -> bool:
-            return transitions.resolve_unconfirmed(submission, sent=True, text="Marked as sent by an administrator.")
+            return doubt.resolve_unconfirmed(submission, sent=True, text="Marked as sent by an administrator.")
 
         carry_out(request, rows, act, event="submission.marked_sent", done="marked as sent.", refused="not in doubt.")
 
@@ -262,7 +262,7 @@ class SubmissionPages(_OfAccount):
 
         def act(submission: Submission) -> bool:
             text = "To be sent again, as an administrator asked."
-            return transitions.resolve_unconfirmed(submission, sent=False, text=text)
+            return doubt.resolve_unconfirmed(submission, sent=False, text=text)
 
         carry_out(request, rows, act, event="submission.resent", done="will be sent again.", refused="not in doubt.")
 

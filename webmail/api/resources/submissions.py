@@ -14,7 +14,7 @@ from webmail.api.operations import operation
 from webmail.api.problems import Problem, invalid
 from webmail.api.resources.messages import Limit
 from webmail.api.schemas.sending import CancelledOut, OutgoingIn, SubmissionIn, SubmissionListOut, SubmissionOut
-from webmail.outbox import drafts, transitions
+from webmail.outbox import control, drafts
 from webmail.outbox.errors import AttachmentTooLarge
 from webmail.outbox.messages import MAX_FILES_BYTES, OutgoingFile, OutgoingMessage
 from webmail.outbox.models import Phase, Submission
@@ -83,7 +83,7 @@ def cancel_submission(request: ApiRequest, account_id: str, submission_id: str) 
     """Take a message back before it has left. Its draft comes back."""
     account = access.account_for(request, account_id)
     found = access.submission_for(request, account, submission_id)
-    draft = transitions.cancel(found)
+    draft = control.cancel(found)
     now = access.submission_for(request, account, submission_id)
     if now.phase != Phase.CANCELLED:
         raise Problem("cannot-unsend", f"It is {Phase(now.phase).label}.")

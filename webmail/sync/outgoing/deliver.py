@@ -23,7 +23,7 @@ from accounts.credentials import CredentialDamaged, CredentialMissing, NoCredent
 from accounts.models import AccountState
 from webmail import dispatch
 from webmail.mime.compose import without_bcc
-from webmail.outbox import schedule, transitions
+from webmail.outbox import copies, delivery, doubt, schedule, upkeep
 from webmail.outbox.answers import Answer, Status
 from webmail.outbox.models import Submission, SubmissionRecipient
 from webmail.outbox.queries import due_submissions
@@ -53,15 +53,15 @@ def deliver_submission(submission_id: int) -> None:
 
     Safe to run twice and at the same time elsewhere: each part begins with a claim that only one can win.
     """
-    submission = transitions.claim(submission_id, new_owner())
+    submission = delivery.claim(submission_id, new_owner())
     if submission is not None:
         with kept_lease(submission):
             _send(submission)
-    copied = transitions.claim_copy(submission_id, new_owner())
+    copied = copies.claim_copy(submission_id, new_owner())
     if copied is not None:
         with kept_lease(copied):
             sent_copy.file_sent_copy(copied)
-    doubtful = transitions.claim_evidence_check(submission_id)
+    doubtful = doubt.claim_evidence_check(submission_id)
     if doubtful is not None:
         sent_copy.look_for_evidence(doubtful)
 
@@ -71,9 +71,9 @@ def sweep_outbox() -> int:
 
     Rows and wake-ups only, so it may run as often as every few seconds, anywhere, several times at once.
     """
-    transitions.release_due()
-    transitions.recover_expired_leases()
-    transitions.tell_delayed()
+    upkeep.release_due()
+    upkeep.recover_expired_leases()
+    upkeep.tell_delayed()
     due = due_submissions()
     for submission_id in due:
         dispatch.wake("outbox.deliver", submission_id)
@@ -94,7 +94,7 @@ def kept_lease(submission: Submission) -> Iterator[None]:
         try:
             while not ended.wait(schedule.LEASE_RENEWAL_S):
                 close_old_connections()
-                if not transitions.renew_lease(submission):
+                if not delivery.renew_lease(submission):
                     return
         finally:
             connection.close()
@@ -119,7 +119,7 @@ def _send(submission: Submission) -> None:
     except (BlobMissing, BlobDamaged):
         log.exception("outbox.blob_lost", submission=submission.pk)
         text = "Pillarbox cannot read the finished message any more. Look through the draft and send it again."
-        transitions.mark_failed(submission, reply=Answer(text=text))
+        delivery.mark_failed(submission, reply=Answer(text=text))
         return
     try:
         with smtp_session(submission.account) as session:
@@ -129,9 +129,9 @@ def _send(submission: Submission) -> None:
     except (AuthenticationRefused, CredentialMissing, CredentialDamaged) as error:
         _stop_account(submission, error)
     except (PermanentlyRefused, AddressNotAllowed, BadArgument) as error:
-        transitions.mark_failed(submission, reply=answer_of_error(error))
+        delivery.mark_failed(submission, reply=answer_of_error(error))
     except (ProtocolError, NoCredentialKey, TooManyConnections) as error:
-        transitions.mark_retry(submission, reply=answer_of_error(error))
+        delivery.mark_retry(submission, reply=answer_of_error(error))
 
 
 def _converse(session: SmtpSession, submission: Submission, raw: bytes) -> None:
@@ -150,7 +150,7 @@ def _converse(session: SmtpSession, submission: Submission, raw: bytes) -> None:
     session.write_body(raw)
     reached("body_written")
     # Committed before the dot: a worker that dies between the two makes us ask, never send twice (R65).
-    if not transitions.mark_dot_sent(submission):
+    if not delivery.mark_dot_sent(submission):
         session.close()
         return
     reached("dot_marked")
@@ -164,18 +164,18 @@ def _take_envelope(submission: Submission, result: EnvelopeResult) -> bool:
         return False
     answers = {email: answer_of(reply) for email, reply in result.recipient_replies.items()}
     if not result.accepted:
-        transitions.mark_envelope_refused(submission, answers=answers)
+        delivery.mark_envelope_refused(submission, answers=answers)
         return False
-    return transitions.mark_in_data(submission, answers=answers)
+    return delivery.mark_in_data(submission, answers=answers)
 
 
 def _take_refusal(submission: Submission, reply: Reply, result: EnvelopeResult | None) -> None:
     """A 4xx or 5xx to MAIL, DATA or the dot: it holds for all who were in question."""
     answer = answer_of(reply)
     if answer.status == Status.REFUSED:
-        transitions.mark_failed(submission, reply=answer, recipients=result.accepted if result else None)
+        delivery.mark_failed(submission, reply=answer, recipients=result.accepted if result else None)
     else:
-        transitions.mark_retry(submission, reply=answer)
+        delivery.mark_retry(submission, reply=answer)
 
 
 def _finish(session: SmtpSession, submission: Submission, result: EnvelopeResult) -> None:
@@ -185,7 +185,7 @@ def _finish(session: SmtpSession, submission: Submission, result: EnvelopeResult
     except ServerError:
         raise  # the server spoke before the dot was written: it has not left
     except ProtocolError as error:
-        transitions.mark_unconfirmed(
+        delivery.mark_unconfirmed(
             submission,
             text=f"Perhaps sent: {_host(submission)} took the message but did not confirm it ({error}). "
             "Pillarbox looks whether it has left; you can also check and decide yourself.",
@@ -193,7 +193,7 @@ def _finish(session: SmtpSession, submission: Submission, result: EnvelopeResult
         return
     reached("dot_answered")
     if reply.is_positive:
-        transitions.mark_accepted(submission, reply=answer_of(reply), recipients=result.accepted)
+        delivery.mark_accepted(submission, reply=answer_of(reply), recipients=result.accepted)
         reached("accepted")
     else:
         _take_refusal(submission, reply, result)
@@ -203,7 +203,7 @@ def _stop_account(submission: Submission, error: Exception) -> None:
     """The server wants another password: the account waits for it, and with it everything in its queue (R68)."""
     reason = f"Outgoing mail, {_host(submission)}: {plain_reason(error)}"
     services.set_state(submission.account, AccountState.AUTH_FAILED, reason=reason)
-    transitions.put_back(submission, text=f"Not sent yet. {reason} Sign in again; everything that waits is sent then.")
+    delivery.put_back(submission, text=f"Not sent yet. {reason} Sign in again; everything that waits is sent then.")
 
 
 # Values -------------------------------------------------------------------------------------------------------------

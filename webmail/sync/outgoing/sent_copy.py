@@ -25,7 +25,7 @@ from webmail.mime.body import decompose
 from webmail.mime.parse import parse_message
 from webmail.mime.preview import make_preview
 from webmail.mime.search_text import body_search_text
-from webmail.outbox import transitions
+from webmail.outbox import copies, doubt
 from webmail.outbox.models import Submission
 from webmail.protocols.errors import PermanentlyRefused, ProtocolError
 from webmail.protocols.imap.session import ImapSession
@@ -51,14 +51,14 @@ def file_sent_copy(submission: Submission) -> None:
     sent = mailboxes.mailbox_with_role(submission.account_id, Role.SENT)
     try:
         if submission.account.saves_sent_itself:
-            transitions.mark_done(submission, text="The server keeps the copy in Sent.")
+            copies.mark_done(submission, text="The server keeps the copy in Sent.")
         elif submission.account.is_pop3 or (sent is not None and sent.source == Mailbox.Source.LOCAL):
             _file_here(submission, sent or _make_local_sent(submission))
         else:
             _file_on_server(submission, sent)
     except (ProtocolError, CredentialError, SyncError, StoreError) as error:
         log.warning("outbox.copy_not_saved", submission=submission.pk, error=type(error).__name__)
-        transitions.mark_copy_failed(
+        copies.mark_copy_failed(
             submission, text=f"Sent, but the copy is not in Sent yet: {plain_reason(error)} It is tried again."
         )
 
@@ -85,7 +85,7 @@ def look_for_evidence(submission: Submission) -> bool:
             return False
     if not is_there:
         return False
-    return transitions.resolve_unconfirmed(submission, sent=True, text="Sent: the server has filed a copy in Sent.")
+    return doubt.resolve_unconfirmed(submission, sent=True, text="Sent: the server has filed a copy in Sent.")
 
 
 def _mark_original(submission: Submission) -> None:
@@ -109,7 +109,7 @@ def _file_here(submission: Submission, sent: Mailbox) -> None:
     item = _new_email(submission, Place(sent.pk))
     reached("copy_begins")
     with changes.recording(submission.account_id) as record:
-        if transitions.mark_done(submission, text="The copy lies in Sent.", record=record):
+        if copies.mark_done(submission, text="The copy lies in Sent.", record=record):
             ingest_into(record, [item])
             blobs.link_blobs(submission.account_id, [submission.blob_id])
     reached("copied")
@@ -127,7 +127,7 @@ def _is_known_in(mailbox: Mailbox, message_id: str) -> bool:
 
 def _file_on_server(submission: Submission, sent: Mailbox | None) -> None:
     if sent is not None and _is_known_in(sent, submission.message_id):
-        transitions.mark_done(submission, text="The copy lies in Sent.")
+        copies.mark_done(submission, text="The copy lies in Sent.")
         return
     raw = blobs.read_blob(submission.blob)
     with account_session(submission.account) as session:
@@ -136,7 +136,7 @@ def _file_on_server(submission: Submission, sent: Mailbox | None) -> None:
     reached("copy_appended")
     if sent is not None and result is not None and _place_copy(submission, sent, result):
         return
-    transitions.mark_done(submission, text="The copy lies in Sent.")
+    copies.mark_done(submission, text="The copy lies in Sent.")
     if sent is not None:
         dispatch.wake("sync.mailbox", sent.pk)
     else:
@@ -179,7 +179,7 @@ def _place_copy(submission: Submission, sent: Mailbox, result: AppendResult) -> 
         with changes.recording(submission.account_id) as record:
             if Placement.objects.filter(mailbox=sent, uidvalidity=result.uidvalidity, uid=result.uid).exists():
                 return False  # sync was faster
-            if transitions.mark_done(submission, text="The copy lies in Sent.", record=record):
+            if copies.mark_done(submission, text="The copy lies in Sent.", record=record):
                 ingest_into(record, [item])
                 blobs.link_blobs(submission.account_id, [submission.blob_id])
     except IntegrityError:

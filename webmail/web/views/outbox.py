@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from webmail.outbox import queries, transitions
+from webmail.outbox import control, doubt, moves, queries
 from webmail.outbox.models import CANCELLABLE, IN_FLIGHT, SENT, Phase, Submission, SubmissionRecipient
 from webmail.web import flash
 from webmail.web.requests import UserRequest, signed_in
@@ -98,11 +98,11 @@ def outbox_act(request: UserRequest, submission_id: str) -> HttpResponse:
 
 
 def _cancel(request: UserRequest, submission: Submission) -> HttpResponse:
-    draft = transitions.cancel(submission)
+    draft = control.cancel(submission)
     if draft is not None:
         flash.add(request, flash.Toast(_("Not sent. Here is your message again.")))
         return redirect("compose", draft.public_id)
-    if transitions.reload(submission).phase == Phase.CANCELLED:
+    if moves.reload(submission).phase == Phase.CANCELLED:
         flash.add(request, flash.Toast(_("Taken back. It is not sent.")))
         return redirect("outbox")
     flash.add(
@@ -117,19 +117,19 @@ def _cancel(request: UserRequest, submission: Submission) -> HttpResponse:
 
 
 def _retry(submission: Submission) -> str:
-    return _("Trying now.") if transitions.retry_now(submission) else ""
+    return _("Trying now.") if control.retry_now(submission) else ""
 
 
 def _stop(submission: Submission) -> str:
-    return _("No further try is made.") if transitions.stop_trying(submission) else ""
+    return _("No further try is made.") if control.stop_trying(submission) else ""
 
 
 def _resend(submission: Submission) -> str:
-    return _("It is sent again.") if transitions.resolve_unconfirmed(submission, sent=False) else ""
+    return _("It is sent again.") if doubt.resolve_unconfirmed(submission, sent=False) else ""
 
 
 def _mark_sent(submission: Submission) -> str:
-    return _("Marked as sent.") if transitions.resolve_unconfirmed(submission, sent=True) else ""
+    return _("Marked as sent.") if doubt.resolve_unconfirmed(submission, sent=True) else ""
 
 
 _ACTS: dict[str, Callable[[Submission], str]] = {
