@@ -33,5 +33,9 @@ def new_identity_id() -> str:
     return new_public_id("i")
 
 
+def new_server_id() -> str:
+    return new_public_id("o")
+
+
 def new_test_id() -> str:
     return new_public_id("v") + secrets.token_urlsafe(12)

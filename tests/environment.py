@@ -24,7 +24,7 @@ SETTING_NAMES = frozenset(
     {
         *("VAR_DIR", "SECRET_KEY", "CREDENTIAL_KEYS", "DATABASE_URL", "REDIS_URL", "BLOB_URL", "PORT", "DEMO", "DEBUG"),
         *("ALLOWED_HOSTS", "BASE_URL", "CONTENT_URL", "ALLOW_NETWORKS", "TRUSTED_PROXIES", "EXTRA_CA_FILE"),
-        *("LOG_LEVEL", "UNDO_SEND_S"),
+        *("LOG_LEVEL", "UNDO_SEND_S", "SEND_MESSAGES_PER_DAY", "SEND_NEW_RECIPIENTS_PER_DAY"),
     }
 )
 TEST_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()

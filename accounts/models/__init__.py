@@ -11,9 +11,11 @@ from accounts.models.mail_account import (
     KeepBodies,
     LeaveOnServer,
     MailAccount,
+    OutgoingServer,
     SecurityChoice,
+    SentCopy,
 )
-from accounts.models.user import User
+from accounts.models.user import ReceiptPolicy, User
 
 __all__ = [
     "AccountState",
@@ -27,6 +29,9 @@ __all__ = [
     "LeaveOnServer",
     "MailAccount",
     "MailDomain",
+    "OutgoingServer",
+    "ReceiptPolicy",
     "SecurityChoice",
+    "SentCopy",
     "User",
 ]

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.ids import PUBLIC_ID_LENGTH, new_account_id, new_identity_id
+from accounts.ids import PUBLIC_ID_LENGTH, new_account_id, new_identity_id, new_server_id
 from accounts.models.user import User
 
 
@@ -38,6 +38,14 @@ class KeepBodies(models.TextChoices):
     ALL = "all", _("All messages")
     RECENT = "recent", _("Those of the last days")
     ON_DEMAND = "on_demand", _("Those I open")
+
+
+class SentCopy(models.TextChoices):
+    """Who puts the copy of what was sent into Sent (reliability R71)."""
+
+    AUTO = "auto", _("Find out")
+    SERVER = "server", _("The mail server does")
+    OURS = "ours", _("Pillarbox does")
 
 
 class AccountState(models.TextChoices):
@@ -83,8 +91,11 @@ class MailAccount(models.Model):
         default=False, help_text=_("Leave out mailboxes not subscribed to (sync Y21)")
     )
     is_backfill_paused = models.BooleanField(default=False, help_text=_("The first synchronisation waits for the user"))
-    # Whether the sending server files the Sent copy by itself (Gmail-like); then we append none (reliability R71).
+    sent_copy = models.CharField(_("copy in Sent"), max_length=6, choices=SentCopy, default=SentCopy.AUTO)
+    # What was found out for `SentCopy.AUTO`: the sending server files the copy by itself (Gmail-like).
     saves_sent_itself = models.BooleanField(default=False)
+    # What the sending server offered last: EHLO keywords in upper case with their parameters. Empty: never asked.
+    outgoing_offers = models.JSONField(default=dict, editable=False)
 
     state = models.CharField(max_length=12, choices=AccountState, default=AccountState.NEW)
     state_reason = models.CharField(max_length=600, blank=True)
@@ -111,6 +122,37 @@ class MailAccount(models.Model):
     @property
     def can_send(self) -> bool:
         return bool(self.outgoing_host and self.outgoing_port)
+
+    @property
+    def server_files_sent_copy(self) -> bool:
+        """Whether the sending server puts the copy into Sent, by the user's word or as it was found out."""
+        return self.sent_copy == SentCopy.SERVER or (self.sent_copy == SentCopy.AUTO and self.saves_sent_itself)
+
+
+class OutgoingServer(models.Model):
+    """A further server to send an account's mail with: tried in order of position when those before it cannot be used.
+
+    `sealed` empty: the account's own outgoing password. Only `accounts.credentials` opens it (security R47).
+    """
+
+    public_id = models.CharField(max_length=PUBLIC_ID_LENGTH, unique=True, default=new_server_id, editable=False)
+    account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="outgoing_servers")
+    position = models.PositiveSmallIntegerField(default=0)
+    host = models.CharField(max_length=253)
+    port = models.PositiveIntegerField()
+    security = models.CharField(max_length=8, choices=SecurityChoice, default=SecurityChoice.TLS)
+    username = models.CharField(max_length=254, blank=True, help_text=_("Empty: the server asks for none"))
+    key_id = models.CharField(max_length=64, blank=True)
+    sealed = models.BinaryField(default=bytes)
+    # Why it could not be used when it was needed last; empty: it could.
+    trouble = models.CharField(max_length=600, blank=True)
+
+    class Meta:
+        ordering = ["position", "id"]
+        verbose_name = _("further outgoing server")
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
 
 
 class Identity(models.Model):

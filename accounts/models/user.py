@@ -28,6 +28,14 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").strip().lower())
 
 
+class ReceiptPolicy(models.TextChoices):
+    """What happens when somebody asks for a read receipt (RFC 8098). Mailing lists never get one."""
+
+    ASK = "ask", _("Ask me")
+    NEVER = "never", _("Never send one")
+    CONTACTS = "contacts", _("Send one to people I have written to, ask for others")
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """The person. `email` is kept in lower case, so that it is unique whatever the spelling."""
 
@@ -50,6 +58,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     theme = models.CharField(max_length=8, choices=Theme, default=Theme.SYSTEM)
     density = models.CharField(max_length=16, choices=Density, default=Density.REGULAR)
     timezone = models.CharField(max_length=64, blank=True, help_text=_("Empty: as the browser says"))
+    # Seconds in which a send can be taken back, as the pages show it; null: the installation's UNDO_SEND_S.
+    undo_send_s = models.PositiveSmallIntegerField(null=True, blank=True)
+    receipts = models.CharField(max_length=8, choices=ReceiptPolicy, default=ReceiptPolicy.ASK)
+    # What this person may send in 24 hours (reliability R76); null: as the installation says, 0: no limit.
+    daily_messages = models.PositiveIntegerField(_("messages a day"), null=True, blank=True)
+    daily_new_recipients = models.PositiveIntegerField(_("new recipients a day"), null=True, blank=True)
     has_threads = models.BooleanField(_("show conversations"), default=True)
 
     objects: ClassVar[UserManager] = UserManager()

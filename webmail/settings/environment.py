@@ -44,6 +44,9 @@ class Environment:
     log_level: str  # DEBUG INFO WARNING ERROR; default INFO
     undo_send_s: int  # seconds during which a send can be taken back; 0 to 60; default 10
 
+    send_messages_per_day: int  # messages one person may send in 24 hours, the rest waits; 0: no limit; default 1000
+    send_new_recipients_per_day: int  # addresses never written to before, in 24 hours; 0: no limit; default 200
+
     @property
     def is_production(self) -> bool:
         """Served under https: the cookie and transport rules of a public site hold."""
@@ -77,6 +80,10 @@ def read_environment(exported: Mapping[str, str], *, checkout: Path) -> Environm
         debug=_boolean("DEBUG", text("DEBUG", "0")),
         log_level=_choice("LOG_LEVEL", text("LOG_LEVEL", "INFO").upper(), ("DEBUG", "INFO", "WARNING", "ERROR")),
         undo_send_s=_integer("UNDO_SEND_S", text("UNDO_SEND_S", "10"), 0, 60),
+        send_messages_per_day=_integer("SEND_MESSAGES_PER_DAY", text("SEND_MESSAGES_PER_DAY", "1000"), 0, 10_000_000),
+        send_new_recipients_per_day=_integer(
+            "SEND_NEW_RECIPIENTS_PER_DAY", text("SEND_NEW_RECIPIENTS_PER_DAY", "200"), 0, 10_000_000
+        ),
     )
 
 
