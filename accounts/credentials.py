@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from django.conf import settings
 
-from accounts.models import ConnectionTest, Credential, MailAccount
+from accounts.models import ConnectionTest, Credential, MailAccount, OutgoingServer
 
 NONCE_BYTES = 12
 
@@ -65,6 +65,51 @@ def open_secret(account: MailAccount, *, purpose: str) -> Secret:
     return Secret(value, credential.mechanism)
 
 
+def store_server_secret(server: OutgoingServer, value: str) -> None:
+    """Seal and save the password of a further outgoing server; empty: the account's own outgoing one is used."""
+    server.key_id, server.sealed = _seal(value, context=_server_context(server)) if value else ("", b"")
+    server.save(update_fields=["key_id", "sealed"])
+
+
+def open_server_secret(server: OutgoingServer) -> Secret:
+    """The secret to sign in with at a further outgoing server. Raises as `open_secret`."""
+    if not server.sealed:
+        return open_secret(server.account, purpose=Credential.Purpose.OUTGOING)
+    return Secret(_open(server.key_id, bytes(server.sealed), context=_server_context(server)))
+
+
+@dataclass(frozen=True)
+class Resealed:
+    """How many secrets were sealed anew, and how many could not be opened and stay as they are."""
+
+    done: int = 0
+    unreadable: int = 0
+
+
+def reseal_all() -> Resealed:
+    """Seal every stored secret with the first of CREDENTIAL_KEYS; then the others may be taken out (R48).
+
+    Row by row: cut anywhere, every row still opens, and the next run goes on. A password that is stored meanwhile stays.
+    Raises `NoCredentialKey` when there is no key at all.
+    """
+    newest = _newest_key()
+    rows: list[tuple[Credential | OutgoingServer, bytes]] = [
+        (row, _account_context(row.account_id, row.purpose)) for row in Credential.objects.exclude(key_id=newest)
+    ]
+    servers = OutgoingServer.objects.exclude(key_id=newest).exclude(key_id="")
+    rows += [(row, _server_context(row)) for row in servers]
+    unreadable = 0
+    for row, context in rows:
+        old = bytes(row.sealed)
+        try:
+            key_id, sealed = _seal(_open(row.key_id, old, context=context), context=context)
+        except CredentialError:
+            unreadable += 1
+            continue
+        type(row)._default_manager.filter(pk=row.pk, sealed=old).update(key_id=key_id, sealed=sealed)
+    return Resealed(len(rows) - unreadable, unreadable)
+
+
 def seal_for_test(test: ConnectionTest, *, incoming: str, outgoing: str = "") -> None:
     """Put the passwords to try into an unsaved test row. `outgoing` empty: the same as incoming."""
     test.key_id, test.sealed = _seal("\0".join((incoming, outgoing)), context=_test_context(test))
@@ -80,14 +125,23 @@ def _account_context(account_id: int, purpose: str) -> bytes:
     return f"pillarbox:account:{account_id}:{purpose}".encode()
 
 
+def _server_context(server: OutgoingServer) -> bytes:
+    return f"pillarbox:account:{server.account_id}:server:{server.public_id}".encode()
+
+
 def _test_context(test: ConnectionTest) -> bytes:
     return f"pillarbox:test:{test.public_id}".encode()
 
 
-def _seal(value: str, *, context: bytes) -> tuple[str, bytes]:
+def _newest_key() -> str:
     if not settings.CREDENTIAL_KEYS:
         raise NoCredentialKey("CREDENTIAL_KEYS is not set, so passwords cannot be stored")
-    key_id, key = next(iter(settings.CREDENTIAL_KEYS.items()))
+    return next(iter(settings.CREDENTIAL_KEYS))
+
+
+def _seal(value: str, *, context: bytes) -> tuple[str, bytes]:
+    key_id = _newest_key()
+    key = settings.CREDENTIAL_KEYS[key_id]
     nonce = os.urandom(NONCE_BYTES)
     return key_id, nonce + ChaCha20Poly1305(key).encrypt(nonce, value.encode(), context)
 

@@ -8,15 +8,16 @@ from zoneinfo import available_timezones
 
 from allauth.account.forms import LoginForm as AllauthLoginForm
 from django import forms
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import services, tokens
 from accounts.models import Identity, IncomingProtocol, LeaveOnServer, MailAccount, MailDomain, SecurityChoice, User
 
 PORT = [MinValueValidator(1), MaxValueValidator(65_535)]
-_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?\.?"
+_HOST = r"\A[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?\.?\Z"
 
 
 class LoginForm(AllauthLoginForm):  # type: ignore[misc]
@@ -151,8 +152,67 @@ class AppearanceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        zones = [("", _("UTC")), *((name, name.replace("_", " ")) for name in sorted(available_timezones()))]
+        zones = [
+            ("", _("As the browser says")),
+            *((name, name.replace("_", " ")) for name in sorted(available_timezones())),
+        ]
         self.fields["timezone"] = forms.ChoiceField(label=_("Time zone"), choices=zones, required=False)
+
+
+class SendingForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How sending behaves for a person: how long it can be taken back, and what happens when somebody wants a receipt."""
+
+    UNDO_S = (0, 5, 10, 20, 30)
+
+    class Meta:
+        model = User
+        fields = ["undo_send_s", "receipts"]
+        labels = {"receipts": gettext_lazy("When somebody asks for a read receipt")}
+        widgets = {"receipts": forms.RadioSelect}
+
+    def __init__(self, data: Any = None, *, instance: User) -> None:
+        chosen: int = settings.UNDO_SEND_S if instance.undo_send_s is None else instance.undo_send_s
+        super().__init__(data, instance=instance, initial={"undo_send_s": chosen})
+        choices = [(seconds, _seconds(seconds)) for seconds in sorted({*self.UNDO_S, chosen})]
+        self.fields["undo_send_s"] = forms.TypedChoiceField(
+            label=_("A message can be taken back for"), choices=choices, coerce=int, widget=forms.RadioSelect
+        )
+
+
+def _seconds(count: int) -> str:
+    return ngettext("%(count)s second", "%(count)s seconds", count) % {"count": count} if count else _("not at all")
+
+
+class SentCopyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Who files the copy of what was sent with an account."""
+
+    class Meta:
+        model = MailAccount
+        fields = ["sent_copy"]
+        labels = {"sent_copy": gettext_lazy("Who puts the copy into Sent?")}
+        widgets = {"sent_copy": forms.RadioSelect}
+
+
+class OutgoingServerForm(forms.Form):
+    """A further server to send with."""
+
+    host = forms.RegexField(_HOST, label=gettext_lazy("Server"), max_length=253)
+    port = forms.IntegerField(label=gettext_lazy("Port"), validators=PORT, required=False)
+    security = forms.ChoiceField(label=gettext_lazy("Encryption"), choices=SecurityChoice.choices)
+    username = forms.CharField(label=gettext_lazy("User name"), max_length=254, required=False)
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        max_length=1000,
+        strip=False,
+        required=False,
+        widget=forms.PasswordInput(render_value=False),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """The port that follows from the encryption."""
+        values = super().clean() or {}
+        values["port"] = values.get("port") or services.DEFAULT_PORTS["smtp", values.get("security", "tls")]
+        return values
 
 
 class TokenForm(forms.Form):

@@ -18,6 +18,7 @@ from accounts.models import (
     Identity,
     MailAccount,
     MailDomain,
+    OutgoingServer,
     User,
 )
 from webmail import dispatch
@@ -179,6 +180,57 @@ def continue_first_sync(account: MailAccount) -> None:
     """Fetching of older mail goes on where it was."""
     MailAccount.objects.filter(pk=account.pk).update(is_backfill_paused=False)
     request_sync(account)
+
+
+@transaction.atomic
+def add_outgoing_server(
+    account: MailAccount, host: str, port: int, security: str, username: str, password: str
+) -> OutgoingServer:
+    """A further server to send with, tried after those there are. `password` empty: the account's own outgoing one.
+
+    Where it may lie is checked at every connection (security R26). Raises `credentials.NoCredentialKey`.
+    """
+    last = account.outgoing_servers.order_by("-position").values_list("position", flat=True).first()
+    server = OutgoingServer.objects.create(
+        account=account,
+        position=0 if last is None else last + 1,
+        host=host,
+        port=port,
+        security=security,
+        username=username,
+    )
+    credentials.store_server_secret(server, password)
+    record_event("account.outgoing_server_added", user=account.user, subject=account.address, detail={"host": host})
+    return server
+
+
+@transaction.atomic
+def remove_outgoing_server(server: OutgoingServer) -> None:
+    """Do not send with it any more."""
+    account = server.account
+    record_event(
+        "account.outgoing_server_removed", user=account.user, subject=account.address, detail={"host": server.host}
+    )
+    server.delete()
+
+
+@transaction.atomic
+def move_outgoing_server(server: OutgoingServer, *, up: bool) -> None:
+    """Try it one place sooner or later; the first and the last stay where they are when they would leave the list."""
+    servers = list(OutgoingServer.objects.filter(account_id=server.account_id).order_by("position", "id"))
+    place = next((number for number, one in enumerate(servers) if one.pk == server.pk), None)
+    if place is None:
+        return  # removed meanwhile
+    servers.insert(max(place + (-1 if up else 1), 0), servers.pop(place))
+    for position, one in enumerate(servers):
+        OutgoingServer.objects.filter(pk=one.pk).update(position=position)
+
+
+def note_server_trouble(server: OutgoingServer, reason: str) -> None:
+    """Why a further outgoing server could not be used when it was needed; empty: it could."""
+    if server.trouble != reason[:600]:
+        OutgoingServer.objects.filter(pk=server.pk).update(trouble=reason[:600])
+        server.trouble = reason[:600]
 
 
 @transaction.atomic

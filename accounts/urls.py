@@ -5,7 +5,7 @@ from __future__ import annotations
 from allauth.account.views import LogoutView
 from django.urls import path
 
-from accounts.views import connecting, entering, settings
+from accounts.views import connecting, entering, sending, settings
 
 urlpatterns = [
     path("accounts/login/", entering.EnterView.as_view(), name="account_login"),
@@ -20,6 +20,10 @@ urlpatterns = [
     path("settings/accounts/<slug:account_id>/identities/new", settings.identity_new, name="identity_new"),
     path("settings/identities/<slug:identity_id>", settings.identity, name="identity"),
     path("settings/identities/<slug:identity_id>/delete", settings.identity_delete, name="identity_delete"),
+    path("settings/sending", sending.sending, name="settings_sending"),
+    path("settings/accounts/<slug:account_id>/sending", sending.account_sending, name="account_sending"),
+    path("settings/accounts/<slug:account_id>/servers/add", sending.server_add, name="outgoing_server_add"),
+    path("settings/outgoing/<slug:server_id>/act", sending.server_act, name="outgoing_server_act"),
     path("settings/appearance", settings.appearance, name="settings_appearance"),
     path("settings/app-passwords", settings.app_passwords, name="settings_passwords"),
     path("settings/app-passwords/<int:token_id>/revoke", settings.app_password_revoke, name="app_password_revoke"),

@@ -10,13 +10,14 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import redis
 import structlog
 from django.conf import settings
 from django.db import transaction
+from kombu import pools
 from kombu.exceptions import KombuError
 
 from webmail.celery import DOORBELL_TIMEOUT_S, app
@@ -46,7 +47,14 @@ def announce(change: Mapping[str, Any]) -> None:
 
 
 def _send_task(task: str, row_ids: tuple[int, ...]) -> None:
-    app.send_task(task, args=row_ids)
+    with pools.producers[_bell()].acquire(block=True, timeout=DOORBELL_TIMEOUT_S) as producer:
+        app.send_task(task, args=row_ids, producer=producer)
+
+
+@cache
+def _bell() -> Any:
+    """The key of a pool of our own: a worker may wait ten seconds for a Redis that hangs, a page may not."""
+    return app.connection_for_write(transport_options={"socket_timeout": DOORBELL_TIMEOUT_S})
 
 
 def _publish(change: Mapping[str, Any]) -> None:

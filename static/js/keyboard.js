@@ -5,7 +5,7 @@ import { say } from "./status.js";
 import { undoLast } from "./toasts.js";
 
 const SEQUENCE_MS = 1_000;
-const GO = { i: "inbox", u: "unread", s: "starred", d: "drafts", t: "sent" };
+const GO = { i: "inbox", u: "unread", s: "starred", d: "drafts", t: "sent", o: "scheduled" };
 
 let prefix = "";
 let prefixTimer = 0;

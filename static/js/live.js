@@ -50,14 +50,20 @@ document.addEventListener("htmx:afterSettle", title);
 // Dates go stale: once a minute and when the page is looked at again.
 setInterval(() => { if (!document.hidden) later(); }, 60_000);
 
+// Other parts of a page renew themselves at this event: hx-trigger="pillarbox-change from:document".
+function tell() {
+  later();
+  document.dispatchEvent(new CustomEvent("pillarbox-change"));
+}
+
 function listen() {
   const source = new EventSource("/events");
   let wasLost = false;
-  source.addEventListener("change", later);
-  source.addEventListener("open", () => { if (wasLost) later(); wasLost = false; });
+  source.addEventListener("change", tell);
+  source.addEventListener("open", () => { if (wasLost) tell(); wasLost = false; });
   source.addEventListener("error", () => { wasLost = true; });
   addEventListener("pagehide", () => source.close(), { once: true });
-  addEventListener("pageshow", (event) => { if (event.persisted) { listen(); later(); } }, { once: true });
+  addEventListener("pageshow", (event) => { if (event.persisted) { listen(); tell(); } }, { once: true });
 }
 
-if (document.body.hasAttribute("data-user") && document.getElementById("list")) listen();
+if (document.body.hasAttribute("data-user") && document.querySelector("#list, [data-live], [data-follow]")) listen();

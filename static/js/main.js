@@ -2,6 +2,8 @@
 import "./morph.js";
 import "./status.js";
 import "./toasts.js";
+import "./sending.js";
+import "./schedule.js";
 import "./menus.js";
 import "./list.js";
 import "./keyboard.js";
@@ -9,5 +11,6 @@ import "./quotes.js";
 import "./folds.js";
 import "./live.js";
 import "./password.js";
+import "./drafts_local.js";
 import "./compose.js";
 import "./upload.js";

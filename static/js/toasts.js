@@ -1,4 +1,5 @@
-// A toast goes after ten seconds, later while it is pointed at or has the focus. The newest stands alone.
+// A toast goes after ten seconds, later while it is pointed at or has the focus. The newest stands alone. One that follows
+// something under way (sending.js), or is sticky, stays.
 import { held } from "./list.js";
 
 const SHOWN_MS = 10_000;
@@ -7,6 +8,7 @@ function arm(toast) {
   if (toast.dataset.armed) return;
   toast.dataset.armed = "1";
   toast.querySelector("[data-toast-close]")?.removeAttribute("hidden");
+  if (toast.dataset.follow || "sticky" in toast.dataset) return;
   let timer = 0;
   const wait = () => { clearTimeout(timer); timer = setTimeout(() => toast.remove(), SHOWN_MS); };
   const hold = () => clearTimeout(timer);
@@ -42,6 +44,9 @@ export function showToast(text, kind = "danger") {
 // Undoing the last act is possible after its toast has gone (z).
 let lastUndo = null;
 export function undoLast() {
+  // What is not an act on rows, such as a message about to leave, is undone by its own form.
+  const form = document.querySelector("[data-toast-act]:not([hx-post])");
+  if (form) { form.requestSubmit(); return true; }
   remember();
   if (!lastUndo) return false;
   const { action, values } = lastUndo;
@@ -63,6 +68,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   if (event.target.matches("[data-toast-act]")) lastUndo = null;
 });
+document.addEventListener("toast:renewed", armAll);
 document.addEventListener("htmx:oobAfterSwap", () => { armAll(); remember(); });
 document.addEventListener("htmx:afterSettle", () => { armAll(); remember(); });
 document.addEventListener("htmx:sendError", () => showToast("The server cannot be reached. Nothing was done; try again."));

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests import factories
@@ -142,6 +144,60 @@ def test_too_large_an_upload_is_refused(world: World, monkeypatch: pytest.Monkey
     monkeypatch.setattr("webmail.api.resources.blobs.MAX_FILES_BYTES", 10)
     problem = world.api.call("POST", f"{world.home}/uploads", raw=b"x" * 11, expect=413, Content_Type="text/plain")
     assert problem.json()["limit"] == 10
+
+
+def piece(world: World, method: str, path: str, raw: bytes, header: str, *, expect: int) -> Any:
+    headers = {"Content_Type": "text/plain", "Content_Range": header}
+    return world.api.call(method, path, raw=raw, expect=expect, **headers)
+
+
+@pytest.mark.req("rest 2")
+def test_upload_in_pieces_goes_on_where_it_broke(world: World) -> None:
+    begun = piece(world, "POST", f"{world.home}/uploads", b"abc", "bytes 0-2/9", expect=202)
+    place = begun["Location"]
+    assert (begun.json()["offset_bytes"], begun.json()["blob_id"]) == (3, None)
+    assert world.api.get(place)["offset_bytes"] == 3
+    wrong = piece(world, "PUT", place, b"ghi", "bytes 6-8/9", expect=409).json()
+    assert (wrong["type"].rpartition("-")[2], wrong["offset_bytes"]) == ("conflict", 3)
+    piece(world, "PUT", place, b"def", "bytes 3-5/9", expect=200)
+    piece(world, "PUT", place, b"def", "bytes 3-5/9", expect=200)
+    done = piece(world, "PUT", place, b"ghi", "bytes 6-8/9", expect=201)
+    again = piece(world, "PUT", place, b"ghi", "bytes 6-8/9", expect=201)
+    assert done.json()["blob_id"] == again.json()["blob_id"] == world.api.get(place)["blob_id"]
+    assert world.api.call("GET", done["Location"], expect=200).content == b"abcdefghi"
+    world.api.call("DELETE", place, expect=204)
+    world.api.call("GET", done["Location"], expect=200)
+    world.api.get(place, expect=404)
+
+
+def test_pieces_that_make_no_sense_are_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    uploads = f"{world.home}/uploads"
+    for header in ("bytes */9", "bytes 0-2/*", "items 0-2/9", "bytes 0-3/9"):
+        piece(world, "POST", uploads, b"abc", header, expect=400)
+    piece(world, "POST", uploads, b"abc", "bytes 3-5/9", expect=409)
+    assert piece(world, "POST", uploads, b"abc", "bytes 0-2/25000001", expect=413).json()["limit"] == 25_000_000
+    whole = piece(world, "POST", uploads, b"abc", "bytes 0-2/3", expect=201)
+    assert whole.json()["size_bytes"] == 3
+    begun = piece(world, "POST", uploads, b"abc", "bytes 0-2/9", expect=202)["Location"]
+    piece(world, "PUT", begun, b"def", "bytes 3-5/8", expect=400)
+    world.api.call("PUT", begun, raw=b"def", expect=400, Content_Type="text/plain")
+    monkeypatch.setattr("webmail.outbox.uploads.PIECE_BYTES", 2)
+    assert piece(world, "PUT", begun, b"def", "bytes 3-5/9", expect=413).json()["limit"] == 2
+
+
+@pytest.mark.req("R78")
+def test_draft_of_another_program_is_gone_on_with(world: World) -> None:
+    place = factories.make_mailbox(world.account, "Drafts", role="drafts")
+    email = factories.make_email_from_bytes(place, RAW, keywords=("$draft",))
+    made = world.api.call("POST", at(world, email, "/draft"), expect=201)
+    assert made.json()["subject"] == "Lunch"
+    assert [file["name"] for file in made.json()["attachments"]] == ["menu.txt"]
+    assert world.api.get(at(world, email))["mailbox_ids"] == [world.trash.public_id]
+    received = factories.make_email_from_bytes(world.inbox, RAW)
+    world.api.call("POST", at(world, received, "/draft"), expect=409)
+    absent = factories.make_email(place, keywords=("$draft",))
+    answer = world.api.call("POST", at(world, absent, "/draft"), expect=409)
+    assert (answer["Retry-After"], answer.json()["type"].rpartition("#")[2]) == ("2", "problem-body-not-here")
 
 
 def test_threads_are_rows_with_their_messages(world: World) -> None:

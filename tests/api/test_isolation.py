@@ -16,7 +16,7 @@ from tests.api.conftest import RAW, Api, World, speaking_for
 from webmail.api.operations import SCOPE_KEY
 from webmail.api.v1 import api
 from webmail.journal.actions import keywords
-from webmail.outbox import drafts, submit
+from webmail.outbox import drafts, submit, uploads
 from webmail.outbox.messages import OutgoingMessage
 from webmail.store import blobs
 
@@ -67,17 +67,27 @@ CASES: dict[str, Case] = {
     "deleteDraft": Case(204, headers=ANY),
     "addAttachment": Case(201, {"blob_id": "{blob_id}"}),
     "removeAttachment": Case(204),
+    "continueDraft": Case(201),
     "sendDraft": Case(201, {}, headers=KEY),
     "listSubmissions": Case(),
     "getSubmission": Case(),
     "createSubmission": Case(201, {"message": {"to": "ben@example.net", "text": "Hi"}}, headers=KEY),
     "cancelSubmission": Case(200, {}),
+    "deleteSubmission": Case(409),
+    "updateSubmission": Case(200, {"hold_for_s": 60}),
+    "sendSubmissionNow": Case(200, {}),
+    "retrySubmission": Case(409, {}),
+    "stopSubmission": Case(409, {}),
+    "resolveSubmission": Case(409, {"sent": True}),
     "listIdentities": Case(),
     "getIdentity": Case(),
     "createIdentity": Case(201, {"email": "al@example.org"}),
     "updateIdentity": Case(200, {"name": "Al"}),
     "deleteIdentity": Case(204),
     "uploadBlob": Case(201, raw=b"content", headers={"Content_Type": "text/plain"}),
+    "continueUpload": Case(200, raw=b"ab", headers={"Content_Range": "bytes 0-1/5", "Content_Type": "text/plain"}),
+    "getUpload": Case(),
+    "cancelUpload": Case(204),
     "getBlob": Case(),
     "getChanges": Case(query="?account={account_id}"),
     "listOperations": Case(),
@@ -111,7 +121,7 @@ def own(world: World) -> dict[str, str]:
     """The ids of one object of each kind, all alice's."""
     account, user = world.account, world.alice
     email = factories.make_email_from_bytes(world.inbox, RAW)
-    keywords.set_keywords(user, [email], add=["$flagged"])
+    keywords.set_keywords(user, [email], add=["$flagged", "$draft"])
     draft = drafts.create_draft(account)
     draft = drafts.save_draft(draft, fields=drafts.DraftFields(to="ben@example.net"), expected_revision=1)
     file = drafts.add_attachment(draft, name="a.txt", type="text/plain", raw=b"file")
@@ -132,6 +142,7 @@ def own(world: World) -> dict[str, str]:
         "submission_id": submission.public_id,
         "identity_id": identity.public_id,
         "blob_id": f"b{blobs.upload_blob(account.pk, b'upload').sha256}",
+        "upload_id": uploads.begin_upload(user, account, name="", type="text/plain", size_bytes=5).public_id,
         "operation_id": account.actions.get(kind="keywords").public_id,
         "token_id": f"k{user.api_credentials.get().pk}",
         "test_id": ConnectionTest.objects.get().public_id,

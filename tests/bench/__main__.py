@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import first_sync, groups, live_mail, watching
+from tests.bench import first_sync, groups, live_mail, sending, watching
 from tests.e2e.site import Site
 from tests.servers.dovecot import DovecotServer
 from tests.servers.redis import RedisServer
@@ -26,11 +26,13 @@ QUIET: dict[str, Callable[[groups.Bench], dict[str, Any]]] = {
     "bodies": groups.bodies,
     "noop": groups.quiet,
     "pop3": groups.pop3,
+    "sending": sending.measure,
 }
 LIVE: dict[str, Callable[[Site, DovecotServer, argparse.Namespace], dict[str, Any]]] = {
     "first_sync": first_sync.measure,
     "live_mail": live_mail.measure,
     "watch": watching.measure,
+    "click": sending.measure_clicks,
 }
 
 
@@ -51,6 +53,7 @@ def options_of_the_command_line() -> argparse.Namespace:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--bodies", type=int, default=5_000, help="messages of the group that fetches bodies")
     parser.add_argument("--rounds", type=int, default=3, help="how often the first listing is measured")
+    parser.add_argument("--queue", type=int, default=1_000, help="messages of the group sending that wait in a queue")
     parser.add_argument("--arrivals", type=int, default=10)
     parser.add_argument("--accounts", type=int, default=300, help="accounts of the group watch")
     parser.add_argument("--large", action="store_true", help="also list 100,000 messages")

@@ -238,7 +238,7 @@ def pop3(address: str, port: int, user: str, password: str) -> dict[str, Any]:
         return size
 
     def by_session() -> int:
-        where, login = connections.endpoint(account, "incoming"), Login(user, password)
+        where, login = connections.incoming_endpoint(account), Login(user, password)
         with pop3_session.open_session(where, login) as session:
             numbers = range(1, session.stat()[0] + 1)
             got = sum(len(raw) for _, raw in session.retrieve_many(numbers, max_bytes=100_000_000))

@@ -49,6 +49,40 @@ def test_the_server_offers_what_clients_need(demo: DemoServer) -> None:
         assert {"PLAIN", "LOGIN"} <= set(client.esmtp_features["auth"].split())
 
 
+def test_a_message_may_come_in_chunks_and_only_the_last_one_delivers(demo: DemoServer, client: smtplib.SMTP) -> None:
+    client.ehlo()
+    assert client.has_extn("chunking")
+    client.mail(IMAP_USER)
+    assert bdat(client, b"nobody yet\r\n") == 503
+    client.rcpt(POP3_USER)
+    assert bdat(client, b"Subject: in chunks\r\n\r\n.a dot\r\n") == 250
+    assert inbox(demo, POP3_USER) == []
+    assert bdat(client, b"end\r\n", is_last=True) == 250
+    (found,) = inbox(demo, POP3_USER)
+    assert found["Subject"] == "in chunks"
+    assert found.get_content().splitlines() == [".a dot", "end"]
+    assert bdat(client, b"more\r\n", is_last=True) == 503
+    assert client.docmd("BDAT some")[0] == 501
+    client.send_message(letter(POP3_USER))  # and the other way still works
+    assert len(inbox(demo, POP3_USER)) == 2
+
+
+def test_chunks_beyond_the_size_are_refused_and_not_kept(demo: DemoServer, client: smtplib.SMTP) -> None:
+    client.ehlo()
+    client.mail(IMAP_USER)
+    client.rcpt(POP3_USER)
+    assert bdat(client, bytes(20_000_000)) == 250
+    assert bdat(client, bytes(20_000_000)) == 552
+    assert bdat(client, b"end", is_last=True) == 503
+    assert inbox(demo, POP3_USER) == []
+
+
+def bdat(client: smtplib.SMTP, octets: bytes, *, is_last: bool = False) -> int:
+    """Send a chunk; the code of the answer."""
+    client.send(b"BDAT %d%b\r\n%b" % (len(octets), b" LAST" if is_last else b"", octets))
+    return client.getreply()[0]
+
+
 def test_mail_needs_a_login_and_the_right_password(demo: DemoServer) -> None:
     with smtplib.SMTP(demo.host, demo.smtp_port, timeout=10) as client:
         client.ehlo()

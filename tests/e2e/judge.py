@@ -1,14 +1,11 @@
-"""The judge for whole sites (reliability section 6): compares what the store says with what the servers really hold.
+"""What the judge needs of a whole site (reliability section 6): its rows, and what Dovecot really holds, read with a plain IMAPClient.
 
-Ground truth is Dovecot, read with a plain IMAPClient, and the recording SMTP sink. A test that only reads our own rows proves nothing
-about loss or duplication.
+I5 is judged here. Sends are judged by `tests.faults.judge`, as in every fault test.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection
 from typing import Any
 
 from imapclient import IMAPClient
@@ -63,19 +60,3 @@ def judge_sync(site: Site, dovecot: DovecotServer, user: MailUser) -> None:
     inbox = {tuple(row) for row in local["rows"] if row[0] == "INBOX"}
     assert len(inbox) == len([row for row in local["rows"] if row[0] == "INBOX"]), "a message is stored twice"
     assert inbox == on_server(dovecot, user)
-
-
-def judge_sends(
-    *, acknowledged: Collection[str], received: Counter[str], sent: Counter[str], phases: dict[str, str]
-) -> None:
-    """I1 no loss, I2 no double, I3 one Sent copy, I4 no phantom. Keys are the tokens in the subjects."""
-    doubled = {token: count for token, count in received.items() if count > 1}
-    assert not doubled, f"I2: sent twice: {doubled}"
-    open_phases = {"queued", "retry", "held", "unconfirmed", "failed"}
-    lost = [token for token in acknowledged if not received[token] and phases.get(token) not in open_phases]
-    assert not lost, f"I1: lost: {lost}"
-    assert not [token for token, count in sent.items() if count > 1], f"I3: two copies in Sent: {sent}"
-    missing = [token for token in received if phases.get(token) == "done" and sent[token] != 1]
-    assert not missing, f"I3: no copy in Sent: {missing}"
-    phantoms = set(received) - set(acknowledged)
-    assert not phantoms, f"I4: never asked for: {phantoms}"

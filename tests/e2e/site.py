@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -140,7 +141,13 @@ class Site:
         return path.read_text(errors="replace")[-characters:] if path.exists() else ""
 
     def close(self) -> None:
-        """End every process."""
+        """End every process and remove the directory."""
         for process in self.processes.values():
             process.stop()
         self.processes.clear()
+        self.remove_directory()
+
+    def remove_directory(self) -> None:
+        """Logs and all; PILLARBOX_KEEP_SITE=1 keeps them, to find a cause by."""
+        if not os.environ.get("PILLARBOX_KEEP_SITE"):
+            shutil.rmtree(self.directory, ignore_errors=True)

@@ -8,7 +8,6 @@ import random
 import time
 import urllib.request
 import uuid
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +15,9 @@ import pytest
 from tests.e2e import judge
 from tests.e2e.site import PASSWORD, Site
 from tests.fakes.smtp import RecordingSmtpSink
+from tests.faults.judge import Evidence
+from tests.faults.judge import judge as verdict
+from tests.faults.tokens import count_tokens, new_token
 from tests.servers.dovecot import DovecotServer, MailUser
 from tests.servers.process import wait_until
 from tests.servers.redis import RedisServer
@@ -86,7 +88,7 @@ def test_killing_the_worker_during_sends_loses_and_doubles_nothing(
         account = site.api("GET", "/accounts", token=token)["accounts"][0]["id"]
         acknowledged = []
         for number in range(SENDS):
-            subject = f"token-{uuid.uuid4().hex}"
+            subject = new_token()
             site.api(
                 "POST",
                 f"/accounts/{account}/submissions",
@@ -105,13 +107,11 @@ def test_killing_the_worker_during_sends_loses_and_doubles_nothing(
 
         settled = {"done", "unconfirmed", "failed"}
         wait_until(lambda: set(phases().values()) <= settled, what="every send to settle", timeout_s=200)
-        received = Counter(subject_of(message.content) for message in sink.messages)
-    sent = Counter(
-        subject
-        for subject in dovecot.doveadm("fetch", "-u", mail_user.name, "hdr.subject", "mailbox", "Sent", "all").split()
-        if subject.startswith("token-")
-    )
-    judge.judge_sends(acknowledged=acknowledged, received=received, sent=sent, phases=phases())
+        received = count_tokens(message.content for message in sink.messages)
+    subjects = dovecot.doveadm("fetch", "-u", mail_user.name, "hdr.subject", "mailbox", "Sent", "all")
+    sent = count_tokens(line.encode() for line in subjects.splitlines())
+    evidence = Evidence(acknowledged=acknowledged, received=received, sent_copies=sent, rows=phases())
+    assert verdict(evidence) == []
 
 
 def subject_of(raw: bytes) -> str:

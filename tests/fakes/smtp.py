@@ -5,7 +5,12 @@
         sink.cut_after_dot()
     assert [one.recipients for one in sink.messages] == [("bob@example.org",)]
 
-Phases: CONNECT, EHLO, HELO, STARTTLS, AUTH, MAIL, RCPT, DATA, DOT, RSET, NOOP, QUIT.
+Phases: CONNECT, EHLO, HELO, STARTTLS, AUTH, MAIL, RCPT, DATA, BDAT, DOT, RSET, NOOP, QUIT. What ends a message is DOT,
+whether a dot or BDAT LAST; BDAT is a chunk before the last. A script's `when` is looked for in the command line, at BDAT in
+the line and its octets, at DOT in the whole content.
+
+CHUNKING, DSN, REQUIRETLS and FUTURERELEASE are offered when asked for: `extensions=(*DEFAULT_EXTENSIONS, "CHUNKING")`, or
+`ALL_EXTENSIONS`. Parameters are recorded, not obeyed.
 """
 
 from __future__ import annotations
@@ -23,12 +28,14 @@ from typing import Self
 from webmail.demo.loopback import Listener, ServerThread
 
 DEFAULT_EXTENSIONS = ("SIZE 33554432", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "PIPELINING", "AUTH PLAIN LOGIN")
+ALL_EXTENSIONS = (*DEFAULT_EXTENSIONS, "CHUNKING", "DSN", "REQUIRETLS", "FUTURERELEASE 2592000 2099-01-01T00:00:00Z")
 LINE_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Received:
-    """One accepted message. `wire` is the content as it was sent, dot-stuffed and with the final dot line."""
+    """One accepted message. `wire` is the content as it was sent: by DATA dot-stuffed and with the final dot line, by BDAT
+    the octets of all `chunks`."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -36,10 +43,14 @@ class Received:
     mail_parameters: str
     authenticated_as: str | None
     is_tls: bool
+    recipient_parameters: dict[str, str] = field(default_factory=dict)
+    chunks: tuple[int, ...] = ()  # octets of each BDAT; none for DATA
 
     @property
     def content(self) -> bytes:
         """The message itself: without the final dot, and unstuffed."""
+        if self.chunks:
+            return self.wire
         return re.sub(rb"(?m)^\.", b"", self.wire.removesuffix(b".\r\n"))
 
 
@@ -62,6 +73,9 @@ class _Transaction:
     sender: str = ""
     mail_parameters: str = ""
     recipients: list[str] = field(default_factory=list)
+    recipient_parameters: dict[str, str] = field(default_factory=dict)
+    chunks: list[bytes] = field(default_factory=list)
+    is_refused: bool = False  # a chunk was: nothing but RSET helps (RFC 3030 2)
 
 
 class _Cut(Exception):
@@ -189,11 +203,12 @@ class _Dialogue:
             self.transaction = _Transaction(match[1], match[2])
 
     async def do_rcpt(self, line: bytes, argument: str) -> None:
-        match = re.match(r"TO:\s*<([^>]+)>", argument, re.IGNORECASE)
+        match = re.match(r"TO:\s*<([^>]+)>\s*(.*)", argument, re.IGNORECASE)
         is_ready = match is not None and self.transaction is not None
         accepted = await self.answer("RCPT", line, b"250 2.1.5 ok" if is_ready else b"503 5.5.1 MAIL first")
         if accepted and match is not None and self.transaction is not None:
             self.transaction.recipients.append(match[1])
+            self.transaction.recipient_parameters[match[1]] = match[2]
 
     async def do_data(self, line: bytes, argument: str) -> None:
         is_ready = self.transaction is not None and bool(self.transaction.recipients)
@@ -206,8 +221,35 @@ class _Dialogue:
             if not row:
                 raise _Cut  # cut inside of the message: nothing was received
         wire += b".\r\n"
+        await self.take_message(bytes(wire))
+
+    async def do_bdat(self, line: bytes, argument: str) -> None:
+        match = re.fullmatch(r"([0-9]+)( +LAST)?", argument, re.IGNORECASE)
+        if match is None or not self.offers("CHUNKING"):
+            await self.send(b"500 5.5.1 BDAT is not known here")  # and what follows is read as commands
+            return
+        try:
+            octets = await self.reader.readexactly(int(match[1]))
+        except asyncio.IncompleteReadError:
+            raise _Cut from None  # cut inside of a chunk: nothing was received
+        transaction = self.transaction
+        if transaction is None or not transaction.recipients or transaction.is_refused:
+            await self.send(b"503 5.5.1 no valid recipients")
+            return
+        transaction.chunks.append(octets)
+        if match[2]:
+            await self.take_message(b"".join(transaction.chunks))
+        elif not await self.answer("BDAT", line + octets, f"250 2.0.0 {len(octets)} octets".encode()):
+            transaction.is_refused = True
+
+    def offers(self, keyword: str) -> bool:
+        return any(line.split(" ")[0].upper() == keyword for line in self.sink.extensions)
+
+    async def take_message(self, wire: bytes) -> None:
+        """The message is complete: keep it or not, and answer, as the script for DOT says."""
+        assert self.transaction is not None
         transaction, self.transaction = self.transaction, None
-        script = self.sink.take("DOT", bytes(wire))
+        script = self.sink.take("DOT", wire)
         default = b"250 2.0.0 queued"
         reply = script.reply if script is not None and script.reply is not None else default
         keeps = script.keeps_message if script is not None and script.keeps_message is not None else reply[:1] == b"2"
@@ -215,10 +257,12 @@ class _Dialogue:
             message = Received(
                 transaction.sender,
                 tuple(transaction.recipients),
-                bytes(wire),
+                wire,
                 transaction.mail_parameters,
                 self.user,
                 self.is_tls,
+                transaction.recipient_parameters,
+                tuple(map(len, transaction.chunks)),
             )
             self.sink.record(message)
         await self.play(script, default)

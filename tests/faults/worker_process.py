@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tests.faults.crash import crash_at_named_point
+from tests.faults.mutations import MUTATIONS
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 class WorkerProcess:
-    """The test's side. One child at a time: `deliver`, `submit` or `sync`, perhaps `kill`, then `wait`."""
+    """The test's side. One child at a time: `deliver`, `drain`, `recover`, `submit` or `sync`, perhaps `kill`, then `wait`."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "DATABASE_URL": _database_url(), "DJANGO_SETTINGS_MODULE": "webmail.settings"}
@@ -33,12 +36,24 @@ class WorkerProcess:
         self._pid = 0
 
     def deliver(self, submission_id: int, *, kill_at: str = "", mutation: str = "") -> int:
-        """Deliver in a child; returns its pid at once."""
+        """Deliver in a child, which ends itself at the moment `kill_at` (see `crash`); returns its pid at once."""
         return self._start(work="deliver", submission=submission_id, kill_at=kill_at, mutation=mutation)
 
-    def submit(self, account_id: int, *, tokens: list[str], acknowledge_to: Path) -> int:
-        """Submit a message for each token, noting each in the file as soon as the call has returned."""
-        return self._start(work="submit", account=account_id, tokens=tokens, acknowledge_to=str(acknowledge_to))
+    def drain(self, account_id: int, *, kill_at: str = "") -> int:
+        """Deliver all that is due of an account in a child, as its task does."""
+        return self._start(work="drain", account=account_id, kill_at=kill_at)
+
+    def recover(self, *, mutation: str = "") -> int:
+        """Take up expired leases in a child."""
+        return self._start(work="recover", mutation=mutation)
+
+    def submit(
+        self, account_id: int, *, tokens: list[str], acknowledge_to: Path, mutation: str = "", dies_after: int = 0
+    ) -> int:
+        """Submit a message for each token, noting each in the file as soon as the call has returned. With `dies_after` it
+        ends itself when so many were noted."""
+        order = {"account": account_id, "tokens": tokens, "acknowledge_to": str(acknowledge_to)}
+        return self._start(work="submit", mutation=mutation, dies_after=dies_after, **order)
 
     def sync(self, account_id: int, *, passes: int = 1, kill_at_statement: int = 0) -> int:
         """Replay and sync in a child, which ends itself before its statement of that number when one is given."""
@@ -119,6 +134,9 @@ def main() -> None:
 def _run_child(order: dict[str, Any]) -> None:
     code = 1
     try:
+        crash_at_named_point(order.get("kill_at", ""))
+        if order.get("mutation"):
+            MUTATIONS[order["mutation"]]()
         _WORK[order["work"]](order)
         code = 0
     except BaseException as error:
@@ -128,17 +146,25 @@ def _run_child(order: dict[str, Any]) -> None:
 
 
 def _deliver(order: dict[str, Any]) -> None:
-    from webmail.sync import points
+    from webmail.sync.connections import close_kept_sessions
     from webmail.sync.outgoing.deliver import deliver_submission
 
-    def end_there(name: str) -> None:
-        if name == order["kill_at"]:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    points.observer = end_there
-    if order["mutation"]:
-        _MUTATIONS[order["mutation"]]()
     deliver_submission(order["submission"])
+    close_kept_sessions()  # as a worker that ends
+
+
+def _drain(order: dict[str, Any]) -> None:
+    from webmail.sync.connections import close_kept_sessions
+    from webmail.sync.outgoing.deliver import deliver_account
+
+    deliver_account(order["account"])
+    close_kept_sessions()
+
+
+def _recover(order: dict[str, Any]) -> None:
+    from webmail.outbox import upkeep
+
+    upkeep.recover_expired_leases()
 
 
 def _sync(order: dict[str, Any]) -> None:
@@ -168,37 +194,21 @@ def _submit(order: dict[str, Any]) -> None:
 
     account = MailAccount.objects.get(pk=order["account"])
     with Path(order["acknowledge_to"]).open("a") as file:
-        for token in order["tokens"]:
+        for number, token in enumerate(order["tokens"], start=1):
             submit(account, subject=token, key=token)
             file.write(token + "\n")
             file.flush()
+            if number == order["dies_after"]:
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
-_WORK: dict[str, Callable[[dict[str, Any]], None]] = {"deliver": _deliver, "submit": _submit, "sync": _sync}
-
-
-def _mark_the_dot_late() -> None:
-    """Commit dot_sent after the dot was answered: reliability section 9, first row."""
-    from webmail.outbox import delivery
-    from webmail.protocols.smtp.session import LiveSmtpSession
-
-    mark, finish = delivery.mark_dot_sent, LiveSmtpSession.finish_data
-    marked: list[Any] = []
-
-    def note_only(submission: Any) -> bool:
-        marked.append(submission)
-        return True
-
-    def finish_first(session: LiveSmtpSession) -> Any:
-        reply = finish(session)
-        mark(marked.pop())
-        return reply
-
-    delivery.mark_dot_sent = note_only
-    LiveSmtpSession.finish_data = finish_first  # type: ignore[method-assign]
-
-
-_MUTATIONS: dict[str, Callable[[], None]] = {"mark the dot late": _mark_the_dot_late}
+_WORK: dict[str, Callable[[dict[str, Any]], None]] = {
+    "deliver": _deliver,
+    "drain": _drain,
+    "recover": _recover,
+    "submit": _submit,
+    "sync": _sync,
+}
 
 
 if __name__ == "__main__":

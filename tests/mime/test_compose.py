@@ -21,6 +21,7 @@ from webmail.mime.compose import (
     needs_smtputf8,
     new_message_id,
     wire_address,
+    with_date,
     without_bcc,
 )
 from webmail.mime.parse import parse_message
@@ -433,3 +434,24 @@ def test_any_composition_is_well_formed(subject: str, name: str, text: str, file
     assert [address.email for address in message.list_headers.to] == ["a@example.com", "bob@example.org"]
     assert [part.decoded() for part in decompose(message.root).attachments] == [content]
     assert without_bcc(raw) == raw
+
+
+def test_receipt_is_asked_for_only_when_wanted_and_nobody_else_may_write_that_field() -> None:
+    raw = build_message(composed(receipt_to=(Address("Älice", "alice@example.com"),)))
+    assert re.search(rb"^Disposition-Notification-To: =\?utf-8\?.+ <alice@example\.com>\r$", raw, re.MULTILINE)
+    assert b"Disposition-Notification-To" not in build_message(SIMPLE)
+    with pytest.raises(BadHeaderValue):
+        build_message(composed(extra_headers=(("Disposition-Notification-To", "eve@example.net"),)))
+
+
+@pytest.mark.req("R74")
+@pytest.mark.parametrize("text", ["Hi\n", "", "Date: in the text\n", "\n\nDate: x\n"])
+def test_another_date_changes_only_the_date(text: str) -> None:
+    later = datetime(2027, 12, 31, 23, 59, 59, tzinfo=UTC)
+    raw = build_message(composed(text=text, subject="Date: not this one"))
+    dated = with_date(raw, later)
+    assert parse_message(dated).list_headers.sent_at == later
+    assert dated == build_message(composed(text=text, subject="Date: not this one", sent_at=later))
+    assert with_date(dated, SIMPLE.sent_at) == raw
+    with pytest.raises(ValueError, match="time zone"):
+        with_date(raw, later.replace(tzinfo=None))

@@ -1,16 +1,21 @@
 """Drafts: begun from nothing or from a message, saved without losing a word, filled with files."""
 
+import threading
+
 import pytest
+from django.db import connection
 
 from accounts import services
 from accounts.models import Identity
 from tests.factories import make_mailbox
 from tests.outbox.letters import make_raw, make_sender, put_email
-from webmail.outbox import drafts
+from webmail.outbox import drafts, room
+from webmail.outbox.adoption import adopt_email
 from webmail.outbox.drafts import DraftFields
-from webmail.outbox.errors import AttachmentTooLarge, DraftConflict, DraftGone, OriginalNotHere
+from webmail.outbox.errors import AttachmentTooLarge, DraftConflict, DraftGone, DraftNotHere, OriginalNotHere
 from webmail.outbox.messages import MAX_FILES_BYTES
 from webmail.outbox.models import Draft, DraftAttachment
+from webmail.outbox.senders import move_draft
 from webmail.store import blobs
 
 pytestmark = pytest.mark.django_db
@@ -157,7 +162,7 @@ def test_attachments_are_added_and_removed():
 
     added = drafts.add_attachment(draft, name="note.txt", type="text/plain", raw=b"hello")
 
-    assert drafts.attachments_size(draft) == 5
+    assert room.files_size(draft) == 5
     assert drafts.remove_attachment(draft, added.public_id) is True
     assert drafts.remove_attachment(draft, added.public_id) is False
     assert not DraftAttachment.objects.filter(draft=draft).exists()
@@ -182,3 +187,112 @@ def test_identity_of_another_account_is_never_chosen():
     original = put_email(make_mailbox(mine), make_raw(To=other.address))
     draft = drafts.create_draft(mine, original=original, mode="reply")
     assert draft.identity.account == mine
+
+
+# Drafts of other programs -------------------------------------------------------------------------------------------
+
+FOREIGN = (
+    b"From: Sales <sales@pillarbox.test>\r\nTo: Bob <bob@example.org>, carol@example.org\r\nCc: dave@example.org\r\n"
+    b"Bcc: eve@example.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <begun@other.example>\r\n"
+    b"In-Reply-To: <question@example.org>\r\nReferences: <first@example.org> <question@example.org>\r\n"
+    b"Disposition-Notification-To: <sales@pillarbox.test>\r\nX-Mozilla-Draft-Info: internal/draft\r\n"
+    b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    b'--b\r\nContent-Type: multipart/alternative; boundary="a"\r\n\r\n'
+    b"--a\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nSo=20far=\r\n.\r\n"
+    b"--a\r\nContent-Type: text/html\r\n\r\n<p>So far.</p><script>alert(1)</script>\r\n--a--\r\n"
+    b'--b\r\nContent-Type: application/pdf; name="plan.pdf"\r\nContent-Disposition: attachment; filename="../plan.pdf"\r\n'
+    b"Content-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQ=\r\n--b--\r\n"
+)
+
+
+@pytest.mark.req("R78")
+def test_draft_of_another_program_is_taken_over_whole():
+    account = make_sender()
+    alias = add_identity(account, "sales@pillarbox.test")
+    question = put_email(make_mailbox(account), make_raw(Message_ID="<question@example.org>"))
+    email = put_email(make_mailbox(account, "Drafts", role="drafts"), FOREIGN)
+
+    draft = adopt_email(email)
+
+    assert draft.identity == alias
+    assert (draft.to, draft.cc, draft.bcc) == (
+        "Bob <bob@example.org>, carol@example.org",
+        "dave@example.org",
+        "eve@example.org",
+    )
+    assert (draft.subject, draft.text.strip(), draft.html) == ("Grüße", "So far.", "")
+    assert draft.in_reply_to == ["question@example.org"]
+    assert draft.references == ["first@example.org", "question@example.org"]
+    assert (draft.original, draft.is_forward, draft.wants_receipt) == (question, False, True)
+    assert draft.message_id != "begun@other.example"
+    assert draft.filed_revision == 0
+    file = draft.attachments.get()
+    assert "/" not in file.name
+    assert (file.type, blobs.read_blob(file.blob)) == ("application/pdf", b"%PDF-1.4")
+
+
+def test_foreign_draft_that_is_not_here_whole_is_not_taken_over_in_part():
+    account = make_sender()
+    email = put_email(make_mailbox(account, "Drafts", role="drafts"), FOREIGN, has_bytes=False)
+    with pytest.raises(DraftNotHere, match="still being fetched"):
+        adopt_email(email)
+    assert not Draft.objects.exists()
+
+
+@pytest.mark.req("R46")
+@pytest.mark.parametrize(
+    "raw", [b"", b"\r\n", b"Subject: x", b"To: ,,;\xff\r\n\r\n\x00\xff", b"Content-Type: multipart/mixed\r\n\r\n--"]
+)
+def test_broken_draft_of_another_program_opens_all_the_same(raw):
+    account = make_sender()
+    email = put_email(make_mailbox(account, "Drafts", role="drafts"), raw + b"\r\n")
+    assert adopt_email(email).account == account
+
+
+@pytest.mark.req("R77")
+def test_second_version_keeps_what_was_asked_for():
+    draft = drafts.create_draft(make_sender())
+    asked = DraftFields(wants_receipt=True, wants_delivery_report=True, requires_tls=True)
+    drafts.save_draft(draft, fields=asked, expected_revision=1)
+    fork = drafts.fork_draft(draft, fields=DraftFields(text="mine"))
+    assert (fork.wants_receipt, fork.wants_delivery_report, fork.requires_tls) == (True, True, True)
+    other = make_sender(draft.account.user)
+    moved = move_draft(fork, identity=Identity.objects.get(account=other), expected_revision=fork.revision)
+    assert (moved.wants_receipt, moved.wants_delivery_report, moved.requires_tls) == (True, True, True)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.req("R77")
+@pytest.mark.fault("F12")
+def test_windows_that_save_one_draft_at_once_never_overwrite_each_other_unseen():
+    draft = drafts.create_draft(make_sender())
+    accepted: list[tuple[int, str]] = []
+    kept: list[str] = []
+
+    def save_often(window: int) -> None:
+        try:
+            known = drafts.get_current(draft)
+            for number in range(40):
+                text = f"{window}:{number}"
+                try:
+                    saved = drafts.save_draft(known, fields=DraftFields(text=text), expected_revision=known.revision)
+                    accepted.append((known.revision + 1, text))
+                    known = saved
+                except DraftConflict as conflict:
+                    kept.append(drafts.fork_draft(draft, fields=DraftFields(text=text)).text)
+                    known = conflict.current
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=save_often, args=(window,)) for window in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    revisions = [revision for revision, _ in accepted]
+    assert sorted(revisions) == list(range(2, len(revisions) + 2))  # each revision was written by one window
+    current = drafts.get_current(draft)
+    assert (current.revision, current.text) == max(accepted)
+    assert len(accepted) + len(kept) == 200
+    assert sorted(Draft.objects.exclude(pk=draft.pk).values_list("text", flat=True)) == sorted(kept)

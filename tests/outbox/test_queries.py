@@ -99,9 +99,9 @@ def test_figures_for_the_operator():
     assert figures.oldest_due_at == overdue.send_at
 
 
-def test_due_submissions_leave_out_stopped_accounts():
+def test_accounts_that_are_due_leave_out_stopped_ones():
     account, stopped = make_sender(), make_sender()
     due = submit(account)
     submit(stopped)
     services.set_state(stopped, AccountState.AUTH_FAILED)
-    assert queries.due_submissions() == [due.pk]
+    assert queries.accounts_due() == [due.account_id]

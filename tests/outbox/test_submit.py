@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from accounts.models import Identity
@@ -25,8 +25,9 @@ from webmail.outbox.errors import (
     NoRecipients,
     TooManyRecipients,
 )
-from webmail.outbox.models import Draft, Phase, Submission
+from webmail.outbox.models import Draft, KnownRecipient, Phase, Submission, SubmissionRecipient
 from webmail.outbox.submit import find_submission, submit_draft
+from webmail.outbox.undo import HOLD_MARGIN_S
 from webmail.store import blobs, changes
 from webmail.store.errors import StorageFull
 
@@ -79,7 +80,7 @@ def test_undo_window_holds_the_message(settings):
     settings.UNDO_SEND_S = 10
     held = send(make_draft())
     assert held.phase == Phase.HELD
-    assert timedelta(seconds=5) < held.send_at - timezone.now() <= timedelta(seconds=10)
+    assert timedelta(seconds=9) < held.send_at - timezone.now() <= timedelta(seconds=10 + HOLD_MARGIN_S)
     settings.UNDO_SEND_S = 0
     assert send(make_draft()).phase == Phase.QUEUED
 
@@ -140,6 +141,58 @@ def test_full_disk_acknowledges_nothing(monkeypatch):
     assert find_submission(draft.account.user, "key") is None
 
 
+@pytest.mark.req("R88")
+@pytest.mark.fault("F6")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite can be told how large it may become")
+def test_database_that_cannot_grow_acknowledges_nothing():
+    account = make_sender()
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA page_count")
+        cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0]}")
+    try:
+        with pytest.raises(StorageFull, match="no room left"):
+            submit(account, key="key", text="long " * 1_000_000)
+        assert find_submission(account.user, "key") is None
+        assert not KnownRecipient.objects.filter(user=account.user).exists()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA max_page_count = 1073741823")
+    assert submit(account, key="key", text="long " * 1_000_000).phase == Phase.QUEUED
+
+
+@pytest.mark.req("R88")
+@pytest.mark.parametrize(
+    "words", ["database or disk is full", 'could not extend file "base/1": No space left on device']
+)
+def test_full_disk_of_the_database_is_said_plainly(monkeypatch, words):
+    def refuse(*args, **options):
+        raise OperationalError(words)
+
+    draft = make_draft()
+    with monkeypatch.context() as context:
+        context.setattr(blobs, "link_blobs", refuse)
+        with pytest.raises(StorageFull, match="was not sent"):
+            send(draft)
+        context.setattr(blobs, "link_blobs", lambda *args, **options: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            send(draft)
+    assert Draft.objects.filter(pk=draft.pk).exists()
+    assert not SubmissionRecipient.objects.exists()
+    assert find_submission(draft.account.user, "key") is None
+
+
+@pytest.mark.req("R62")
+def test_accepting_takes_a_bounded_number_of_statements(django_assert_max_num_queries):
+    account = make_sender()
+    send(make_draft(account), "first")
+    draft = make_draft(account, to="a@example.org, b@example.org", bcc="c@example.org", text="x" * 10_000)
+    with django_assert_max_num_queries(30):
+        send(draft, "second")
+    with django_assert_max_num_queries(22):
+        submit(account, to=", ".join(f"p{number}@example.org" for number in range(100)))
+
+
 @pytest.mark.req("R63")
 def test_repeat_with_the_same_key_gives_the_first_row():
     draft = make_draft()
@@ -186,29 +239,29 @@ def test_html_brings_its_text_along():
 @pytest.mark.parametrize("has_draft", [True, False])
 @pytest.mark.req("R63")
 @pytest.mark.fault("F12")
-def test_twenty_at_once_make_one_submission(has_draft):
+def test_fifty_at_once_make_one_submission(has_draft):
     draft = make_draft()
     account = draft.account
-    gate = threading.Barrier(20)
+    gate = threading.Barrier(50)
     found, errors = [], []
 
     def press():
         try:
-            gate.wait(10)
+            gate.wait(20)
             found.append((send(draft) if has_draft else submit(account, key="key")).pk)
         except Exception as error:
             errors.append(error)
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=press) for _ in range(20)]
+    threads = [threading.Thread(target=press) for _ in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
     assert errors == []
-    assert len(found) == 20
+    assert len(found) == 50
     assert set(found) == {Submission.objects.get(account=account).pk}
     connection.close()
 

@@ -22,6 +22,11 @@ NO = Answer(550, "no such user", "5.1.1")
 
 Move = Callable[[Submission], object]
 
+def end_copy(row: Submission) -> list[Submission]:
+    with changes.recording(row.account_id) as record:
+        return copies.mark_all_done(record, [row], text="filed")
+
+
 MOVES: dict[str, tuple[set[Phase], Move]] = {
     "claim": ({Phase.QUEUED, Phase.RETRY}, lambda row: delivery.claim(row.pk, "other")),
     "mark_in_data": ({Phase.CLAIMED}, lambda row: delivery.mark_in_data(row, answers={})),
@@ -29,7 +34,7 @@ MOVES: dict[str, tuple[set[Phase], Move]] = {
         {Phase.CLAIMED},
         lambda row: delivery.mark_envelope_refused(row, answers={"bob@example.org": NO}),
     ),
-    "mark_dot_sent": ({Phase.IN_DATA}, delivery.mark_dot_sent),
+    "mark_dot_sent": ({Phase.CLAIMED, Phase.IN_DATA}, delivery.mark_dot_sent),
     "mark_accepted": (
         {Phase.DOT_SENT, Phase.UNCONFIRMED},
         lambda row: delivery.mark_accepted(row, reply=OK, recipients=["bob@example.org"]),
@@ -44,7 +49,7 @@ MOVES: dict[str, tuple[set[Phase], Move]] = {
     ),
     "mark_unconfirmed": ({Phase.DOT_SENT}, lambda row: delivery.mark_unconfirmed(row, text="doubt")),
     "put_back": ({Phase.CLAIMED}, lambda row: delivery.put_back(row, text="password")),
-    "mark_done": ({Phase.ACCEPTED}, lambda row: copies.mark_done(row, text="filed")),
+    "mark_done": ({Phase.ACCEPTED}, end_copy),
     "mark_copy_failed": ({Phase.ACCEPTED}, lambda row: copies.mark_copy_failed(row, text="full")),
     "cancel": ({Phase.HELD, Phase.QUEUED, Phase.RETRY}, control.cancel),
     "stop_trying": ({Phase.RETRY}, control.stop_trying),
@@ -288,7 +293,7 @@ def test_an_expired_lease_leads_to_the_state_it_must(phase, target):
     if target == Phase.RETRY:
         assert delivery.claim(row.pk, "next") is not None
     if target == Phase.ACCEPTED:
-        assert copies.claim_copy(row.pk, "next") is not None
+        assert [one.submission.pk for one in copies.claim_copies(row.account_id, "next")] == [row.pk]
 
 
 @pytest.mark.req("R66")
@@ -320,7 +325,7 @@ def test_a_copy_that_cannot_be_saved_is_tried_again_later():
     after = moves.reload(row)
     assert (after.phase, after.sent_copy_failures) == (Phase.ACCEPTED, 1)
     assert after.next_try_at > timezone.now()
-    assert copies.claim_copy(row.pk, "early") is None
+    assert copies.claim_copies(row.account_id, "early") == []
 
 
 def test_a_refused_password_costs_no_try():

@@ -42,6 +42,18 @@ class Peer:
         del self._buffer[:end]
         return data
 
+    def exactly(self, size: int) -> bytes:
+        """The next `size` octets."""
+        while len(self._buffer) < size:
+            chunk = self._sock.recv(65_536)
+            if not chunk:
+                raise EOFError
+            self.received += chunk
+            self._buffer += chunk
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
     def drip(self, data: bytes, *, every_s: float) -> None:
         """One byte of `data` at a time, over and over, until the client or the test has gone."""
         while not self._stopping.is_set():

@@ -1,6 +1,7 @@
 """A private Postfix for submission: STARTTLS and implicit TLS, logins checked by the test Dovecot, and no way out.
 
 Mail to `NAME@pillarbox.test` is delivered into the test Dovecot; an unknown NAME and every other domain are refused at RCPT.
+`answer_recipients` and `greylist` make it refuse more, `tests.servers.greylisting` holds the latter.
 Postfix runs only when root starts it.
 """
 
@@ -8,6 +9,7 @@ import grp
 import os
 import shutil
 import signal
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tests.servers.dovecot import DOMAIN, DovecotServer
@@ -58,18 +60,19 @@ dovecot_destination_recipient_limit = 1
 dovecot_destination_concurrency_limit = 4
 
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
-smtpd_recipient_restrictions =
+smtpd_recipient_restrictions = check_recipient_access texthash:{access_file}{policy}
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = {auth_socket}
 smtpd_sasl_security_options = noanonymous
 smtpd_tls_auth_only = yes
-smtpd_tls_security_level = may
+smtpd_tls_security_level = {tls_level}
 smtpd_tls_cert_file = {cert_file}
 smtpd_tls_key_file = {key_file}
 smtpd_tls_loglevel = 1
 
 message_size_limit = {message_size_limit}
+smtpd_discard_ehlo_keywords = {left_out}
 mailbox_size_limit = 0
 virtual_mailbox_limit = 0
 
@@ -117,8 +120,20 @@ dovecot unix - n n - - pipe
 class PostfixServer:
     """Submission on `port` (STARTTLS; a login is accepted only under TLS) and on `tls_port` (TLS from the start)."""
 
-    def __init__(self, dovecot: DovecotServer, *, message_size_limit: int = MESSAGE_SIZE_LIMIT_BYTES) -> None:
-        """Prepare an instance that delivers into `dovecot`; raises `ServerUnavailable`. The limit is in bytes."""
+    def __init__(
+        self,
+        dovecot: DovecotServer,
+        *,
+        message_size_limit: int = MESSAGE_SIZE_LIMIT_BYTES,
+        requires_tls: bool = False,
+        policy_port: int | None = None,
+        without: Collection[str] = (),
+    ) -> None:
+        """Prepare an instance that delivers into `dovecot`; raises `ServerUnavailable`. The limit is in bytes.
+
+        `requires_tls`: nothing but EHLO and STARTTLS before TLS. `policy_port`: where a policy service such as
+        `Greylisting` listens. `without`: EHLO keywords that are not offered.
+        """
         self._master = find_binary(
             "master", debian_package=PACKAGES, extra_path="/usr/lib/postfix/sbin:/usr/libexec/postfix"
         )
@@ -129,10 +144,18 @@ class PostfixServer:
         self.port, self.tls_port = free_port(), free_port()
         self.directory = server_directory("postfix")
         self._configuration = self.directory / "etc"
+        self._recipient_answers = self._configuration / "recipient_access"
         self.delivery_log = self.directory / "delivery.log"
         self._process: ServerProcess | None = None
         self._make_directories()
-        self._write_configuration(message_size_limit)
+        self.answer_recipients({})
+        policy = f", check_policy_service inet:127.0.0.1:{policy_port}" if policy_port else ""
+        self._write_configuration(
+            message_size_limit=str(message_size_limit),
+            tls_level="encrypt" if requires_tls else "may",
+            policy=policy,
+            left_out=", ".join(without),
+        )
 
     def _make_directories(self) -> None:
         owner = account("postfix")
@@ -151,7 +174,7 @@ class PostfixServer:
         mail_owner = self._dovecot.mail_owner
         os.chown(self.delivery_log, mail_owner.uid, mail_owner.gid)
 
-    def _write_configuration(self, message_size_limit: int) -> None:
+    def _write_configuration(self, **choices: str) -> None:
         certificate = self._dovecot.authority.issue()
         main_cf = MAIN_CF.format(
             directory=self.directory,
@@ -160,7 +183,8 @@ class PostfixServer:
             auth_socket=self._dovecot.auth_socket,
             cert_file=certificate.cert_file,
             key_file=certificate.key_file,
-            message_size_limit=message_size_limit,
+            access_file=self._recipient_answers,
+            **choices,
         )
         master_cf = MASTER_CF.format(
             port=self.port,
@@ -208,6 +232,17 @@ class PostfixServer:
         replace_file(main_cf, "\n".join([*others, *changed, ""]), age_s=SETTLED_AGE_S)
         if self._process is not None and self._process.is_running():
             self._process.send(signal.SIGHUP)
+
+    def answer_recipients(self, answers: Mapping[str, str]) -> None:
+        """What RCPT is answered for these addresses, such as "451 4.3.0 later", or "OK"; others are looked up as usual.
+        Replaces what was said before; the next connection follows it."""
+        lines = [f"{address} {answer}" for address, answer in answers.items()]
+        replace_file(self._recipient_answers, "\n".join([*lines, ""]), age_s=SETTLED_AGE_S)
+
+    def log_lines(self, words: str) -> list[str]:
+        """The lines of its log that hold `words`, oldest first."""
+        log = self.directory / "postfix.log"
+        return [line for line in log.read_text(errors="replace").splitlines() if words in line] if log.exists() else []
 
     def log_tail(self, lines: int = 30) -> str:
         """The last lines of its log, for a failing test."""

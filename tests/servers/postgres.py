@@ -38,8 +38,12 @@ def _find_program(name: str) -> Path:
 class PostgresServer:
     """Listens on a loopback port; the owner's password is random."""
 
-    def __init__(self) -> None:
-        """Make the cluster; raises `ServerUnavailable` when PostgreSQL is not installed or refuses."""
+    def __init__(self, *, is_durable: bool = False) -> None:
+        """Make the cluster; raises `ServerUnavailable` when PostgreSQL is not installed or refuses.
+
+        `is_durable`: it waits for the disk as in production, for measurements.
+        """
+        self._settings = () if is_durable else SPEED_SETTINGS
         # The real directory of the programs: initdb looks for postgres beside itself.
         self._bin = _find_program("initdb").resolve().parent
         self._owner = account("postgres")
@@ -71,7 +75,7 @@ class PostgresServer:
         """Start it, wait until it answers, make the database at the first start."""
         command: list[str | Path] = [self._bin / "postgres", "-D", self._data, "-p", str(self.port)]
         command += ["-k", self.directory, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]
-        for setting in SPEED_SETTINGS:
+        for setting in self._settings:
             command += ["-c", setting]
         log = self.directory / "postgres.log"
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.

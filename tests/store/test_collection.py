@@ -12,8 +12,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from tests import factories
+from webmail.outbox import control, drafts, submit
+from webmail.outbox.models import Submission
 from webmail.store import blobs, collection, packs
-from webmail.store.models import Blob
+from webmail.store.models import Blob, BlobLink
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("Y92")]
 
@@ -68,6 +70,32 @@ def test_an_upload_that_may_still_be_used_stays() -> None:
     blobs.upload_blob(account.pk, b"upload")
     age()
     assert collection.collect_blobs() == 0
+
+
+@pytest.mark.req("R78")
+def test_files_of_a_draft_that_may_come_back_stay_until_its_submission_is_gone() -> None:
+    account = factories.make_account(factories.make_user())
+    draft = drafts.create_draft(account)
+    drafts.add_attachment(draft, name="a.txt", type="text/plain", raw=b"file of the draft")
+    draft = drafts.save_draft(draft, fields=drafts.DraftFields(to="ben@example.net"), expected_revision=None)
+    submission = submit.submit_draft(draft, user=account.user, idempotency_key="k")
+    file = Blob.objects.get(size_bytes=len(b"file of the draft"))
+    BlobLink.objects.filter(blob=file).delete()
+    age()
+    assert not collection.unreferenced().exclude(pk=file.pk).exists()
+    assert collection.collect_blobs() == 0  # named in the snapshot alone
+
+    came_back = control.cancel(submission)
+    assert came_back is not None
+    assert blobs.read_blob(came_back.attachments.get().blob) == b"file of the draft"
+    age()
+    assert collection.collect_blobs() == 0  # the draft has it
+
+    drafts.discard_draft(came_back)
+    Submission.objects.all().delete()
+    age()
+    assert collection.collect_blobs() == 2  # the file, and the message it was in
+    assert not Blob.objects.exists()
 
 
 def test_a_mostly_dead_pack_is_rewritten_and_old_places_can_be_read_for_a_while() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.factories import make_account, make_email, make_mailbox, make_user
-from webmail.store import blobs, consistency, contents, emails, indexing
+from webmail.store import blobs, consistency, contents, emails, indexing, signals
 from webmail.store.models import Blob, Email, Placement, SearchDocument
 
 pytestmark = pytest.mark.django_db
@@ -108,3 +108,59 @@ def test_lost_bytes_that_no_server_has_are_told(account):
     indexing.index_account(account.pk)
 
     assert Email.objects.get().body_error == indexing.DAMAGED
+
+
+@pytest.fixture
+def told():
+    """What listeners are told: (email id, subject, whether the message counted as read by then)."""
+    heard = []
+
+    def listen(email, message, **_):
+        is_read = Email.objects.get(pk=email.pk).is_indexed
+        heard.append((email.pk, message.headers.get_text("subject"), is_read))
+
+    signals.body_read.connect(listen)
+    yield heard
+    signals.body_read.disconnect(listen)
+
+
+def test_listeners_are_told_of_each_message_before_it_counts_as_read(account, told):
+    found = stored(account, 3)
+
+    indexing.index_account(account.pk)
+    indexing.index_account(account.pk)
+
+    assert sorted(told) == sorted((email.pk, "Hi", False) for email in found)
+
+
+def test_listeners_are_not_told_of_what_could_not_be_read(account, told, monkeypatch):
+    stored(account, 3)
+    fails_at(monkeypatch, b"plan 1", RuntimeError("broken"))
+
+    indexing.index_account(account.pk)
+
+    assert len(told) == 2
+
+
+def test_listener_that_is_interrupted_is_told_again(account):
+    class Killed(BaseException):
+        pass
+
+    stored(account, 1)
+    heard = []
+
+    def listen(email, **_):
+        heard.append(email.pk)
+        if len(heard) == 1:
+            raise Killed
+
+    signals.body_read.connect(listen)
+    try:
+        with pytest.raises(Killed):
+            indexing.index_account(account.pk)
+        indexing.index_account(account.pk)
+    finally:
+        signals.body_read.disconnect(listen)
+
+    assert len(heard) == 2
+    assert Email.objects.get().is_indexed

@@ -6,13 +6,14 @@ import pytest
 
 from accounts import credentials
 from accounts.models import MailAccount
-from webmail.protocols.errors import AuthenticationRefused, BadArgument, ConnectionFailed, TemporarilyRefused
+from webmail.protocols.errors import AuthenticationRefused, ConnectionFailed, TemporarilyRefused
 from webmail.store import gates
 from webmail.store.models import HostGate
 from webmail.sync import admission, connections
 from webmail.sync.admission import Pacer, Pool, Ticket
 from webmail.sync.connections import account_session
 from webmail.sync.errors import TooManyConnections
+from webmail.sync.submission import routes_of
 
 pytestmark = pytest.mark.django_db
 
@@ -158,7 +159,7 @@ def test_too_many_connections_lower_the_gate_for_all_processes(full_server, conn
     account = connect(full_server)
     with account_session(account):
         pass
-    assert connections._pool.open_at(account.incoming_host, "imap") == 1
+    assert connections.pool.open_at(account.incoming_host, "imap") == 1
     full_server.faults.refuse("NOOP", text="Too many simultaneous connections")
 
     with pytest.raises(TemporarilyRefused), account_session(account) as session:
@@ -167,7 +168,7 @@ def test_too_many_connections_lower_the_gate_for_all_processes(full_server, conn
     gate = HostGate.objects.get(host=account.incoming_host)
     assert "Too many" in gate.reason
     assert connections._limit_of_host(account.incoming_host) == gate.limit == 1
-    assert connections._pool.open_at(account.incoming_host, "imap") == 0
+    assert connections.pool.open_at(account.incoming_host, "imap") == 0
 
 
 @pytest.mark.req("Y81")
@@ -183,11 +184,10 @@ def test_gate_recovers_step_by_step():
 
 
 @pytest.mark.req("R33")
-def test_endpoint_of_an_account_that_cannot_send(full_server, connect):
+def test_account_that_cannot_send_has_no_server_for_it(full_server, connect):
     account = connect(full_server, outgoing_host="", outgoing_port=None)
 
-    with pytest.raises(BadArgument):
-        connections.endpoint(account, "outgoing")
+    assert routes_of(account) == []
 
 
 @pytest.mark.req("Y84")

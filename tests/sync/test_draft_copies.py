@@ -18,7 +18,8 @@ from webmail.outbox.submit import submit_draft
 from webmail.protocols.errors import ConnectionLost
 from webmail.store import blobs, consistency, leases, mailboxes
 from webmail.store.models import Email, Mailbox
-from webmail.sync.connections import close_kept_sessions
+from webmail.sync import points
+from webmail.sync.connections import account_session, close_kept_sessions
 from webmail.sync.outgoing import draft_copies
 from webmail.sync.outgoing.draft_copies import accounts_with_work, file_drafts
 from webmail.sync.passes import sync_mailbox
@@ -205,3 +206,113 @@ def test_pop3_account_has_its_copy_here(end):
     assert file_drafts(account.pk) == 1
     assert not Email.objects.filter(account=account).exists()
     assert consistency.check_account(account.pk) == []
+
+
+# Other programs write there too --------------------------------------------------------------------------------------
+
+
+def replace_elsewhere(server: FakeImapServer, draft: Draft, text: str) -> bytes:
+    """Another program saves our draft: a copy under the same Message-ID takes the place of ours."""
+    raw = make_raw(Message_ID=f"<{draft.message_id}>", text=text)
+    box = server.store.mailbox(server.user, "Drafts")
+    with server.store.lock:
+        old = [uid for uid, message in box.messages.items() if draft.message_id.encode() in message.raw]
+    for uid in old:
+        server.store.expunge(server.user, "Drafts", [uid])
+    server.store.append(server.user, "Drafts", raw, flags=["\\Draft", "\\Seen"])
+    return raw
+
+
+@pytest.mark.req("R77")
+@pytest.mark.req("R78")
+def test_what_another_program_wrote_into_our_draft_is_never_removed(server, account):
+    draft = write(account, text="first")
+    file_drafts(account.pk)
+    foreign = replace_elsewhere(server, draft, "written elsewhere")
+    draft = edit(draft, text="written here")
+
+    assert file_drafts(account.pk) == 1
+    assert file_drafts(account.pk) == 1  # the old Message-ID is ours no more: nothing of ours lies under it
+    assert file_drafts(account.pk) == 0
+
+    found = copies(server)
+    assert len(found) == 2
+    assert foreign in found
+    (own,) = [copy for copy in found if copy != foreign]
+    assert b"written here" in own
+    assert Draft.objects.get().message_id != draft.message_id
+    assert Draft.objects.get().message_id.encode() in own
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+@pytest.mark.req("R78")
+def test_end_of_a_draft_takes_our_copy_and_leaves_that_of_another_program(server, account, is_sent):
+    draft = write(account, text="first", to="bob@example.org")
+    file_drafts(account.pk)
+    foreign = make_raw(Message_ID=f"<{draft.message_id}>", text="written elsewhere")
+    server.store.append(server.user, "Drafts", foreign, flags=["\\Draft"])
+    if is_sent:
+        submit_draft(Draft.objects.get(pk=draft.pk), user=account.user, idempotency_key="k")
+    else:
+        discard_draft(draft)
+    file_drafts(account.pk)
+    assert copies(server) == [foreign]
+
+
+@pytest.mark.req("R78")
+def test_older_copy_stays_when_the_new_one_cannot_be_found(server, account, monkeypatch):
+    if "UIDPLUS" in server.server.config.capabilities:
+        pytest.skip("the server names the UID of the new copy")
+    draft = write(account, text="first")
+    file_drafts(account.pk)
+    edit(draft, text="second")
+    (older,) = draft_copies.uids_with_message_id(_selected(account), draft.message_id)
+    monkeypatch.setattr(draft_copies, "uids_with_message_id", lambda session, message_id: [older])
+    file_drafts(account.pk)
+    monkeypatch.undo()
+    assert len(copies(server)) == 2
+    edit(draft, text="third")
+    file_drafts(account.pk)
+    (copy,) = copies(server)
+    assert b"third" in copy
+
+
+def _selected(account: MailAccount) -> Any:
+    with account_session(account) as session:
+        session.select(b"Drafts")
+        return session
+
+
+@pytest.mark.parametrize("point", ["draft_begins", "draft_appended", "draft_filed"])
+@pytest.mark.req("R78")
+@pytest.mark.fault("F1")
+def test_filing_killed_at_any_point_leaves_one_copy_in_the_end(server, account, monkeypatch, point):
+    draft = write(account, text="first")
+    file_drafts(account.pk)
+    edit(draft, text="second")
+
+    class Killed(BaseException):
+        pass
+
+    def die(name: str) -> None:
+        if name == point:
+            raise Killed
+
+    monkeypatch.setattr(points, "observer", die)
+    with pytest.raises(Killed):
+        file_drafts(account.pk)
+    monkeypatch.setattr(points, "observer", None)
+    assert any(b"first" in copy or b"second" in copy for copy in copies(server))
+    close_kept_sessions()
+    file_drafts(account.pk)
+    (copy,) = copies(server)
+    assert b"second" in copy
+
+
+def test_mark_of_our_copies_is_in_nothing_that_is_sent(server, account):
+    draft = write(account, text="hello", to="bob@example.org")
+    file_drafts(account.pk)
+    (copy,) = copies(server)
+    submission = submit_draft(Draft.objects.get(pk=draft.pk), user=account.user, idempotency_key="k")
+    assert copy.startswith(f"X-Pillarbox-Draft: {draft.public_id}\r\n".encode())
+    assert b"X-Pillarbox" not in blobs.read_blob(submission.blob)

@@ -4,7 +4,7 @@ import pytest
 
 from webmail.protocols.errors import CertificateRefused, ConnectionLost, DeadlineExceeded, ServerMisbehaved
 from webmail.protocols.imap.response_codes import goodbye, refusal
-from webmail.sync.refusals import Act, decide, is_too_many_connections
+from webmail.sync.refusals import Act, decide, ends_session, is_sending_limit, is_too_many_connections
 
 CODES = [
     ("UNAVAILABLE", Act.RETRY),
@@ -80,3 +80,41 @@ def test_too_many_connections_are_no_wrong_password(text):
 
     assert is_too_many_connections(error, at_login=True)
     assert not decide(error).needs_password
+
+
+@pytest.mark.parametrize(
+    ("enhanced", "text"),
+    [
+        ("5.4.5", "Daily user sending limit exceeded. For more information on Gmail sending limits go to"),
+        ("4.7.28", "Our system has detected an unusual rate of unsolicited mail"),
+        ("5.1.90", "Your message can't be sent because you've reached your daily limit for message recipients"),
+        ("5.2.0", "STOREDRV.Submission.Exception:SubmissionQuotaExceededException"),
+        ("", "Error: hourly limit exceeded for this account"),
+        ("4.7.1", "Rate limit reached, try again later"),
+        ("", "You have exceeded 300 messages per hour"),
+    ],
+)
+@pytest.mark.req("R76")
+def test_what_says_that_the_account_has_sent_enough(enhanced, text):
+    assert is_sending_limit(enhanced, text)
+
+
+@pytest.mark.parametrize(
+    ("enhanced", "text"),
+    [
+        ("5.1.1", "no such user"),
+        ("4.2.1", "The user you are trying to contact is receiving mail at a rate that prevents additional messages"),
+        ("5.2.2", "mailbox is full"),
+        ("4.5.3", "too many recipients"),
+        ("5.3.4", "message size exceeds fixed limit"),
+        ("4.5.3", "message limit of this session reached, rate limit per connection"),
+    ],
+)
+@pytest.mark.req("R76")
+def test_what_concerns_one_message_or_one_connection_holds_nobody_up(enhanced, text):
+    assert not is_sending_limit(enhanced, text)
+
+
+def test_limits_of_one_connection_are_told_apart():
+    assert ends_session("too many messages in this session")
+    assert not ends_session("try again later")

@@ -11,12 +11,13 @@ from tests.servers.dovecot import DovecotServer, MailUser
 from tests.sync.replay_rows import make_remote, places, read_in, replay_due, shown_in
 from webmail.journal.actions.keywords import set_keywords
 from webmail.journal.actions.mailboxes import create_mailbox, delete_mailbox, rename_mailbox
-from webmail.journal.actions.move import destroy_emails, move_emails
+from webmail.journal.actions.move import destroy_emails, move_emails, trash_out_of
 from webmail.journal.models import Action
+from webmail.outbox.adoption import adopt_email
 from webmail.outbox.drafts import DraftFields, create_draft, discard_draft, save_draft
 from webmail.protocols.errors import ConnectionFailed
-from webmail.store import consistency
-from webmail.store.models import Email, Mailbox
+from webmail.store import blobs, consistency, emails
+from webmail.store.models import Email, Mailbox, Role
 from webmail.sync.actions.replay import replay_account
 from webmail.sync.connections import account_session, close_kept_sessions
 from webmail.sync.outgoing.draft_copies import file_drafts
@@ -175,3 +176,54 @@ def test_draft_lies_once_in_drafts_until_it_is_discarded(account, dovecot, mail_
     discard_draft(draft)
     file_drafts(account.pk)
     assert flags_in(dovecot, mail_user, "Drafts") == {}
+
+
+def append_draft(account: MailAccount, raw: bytes) -> None:
+    """Another program saves a draft."""
+    with account_session(account) as session:
+        session.append(b"Drafts", raw, keywords=("$draft", "$seen"))
+
+
+def read_all(account: MailAccount, mailbox: str) -> list[bytes]:
+    with account_session(account) as session:
+        session.select(mailbox.encode())
+        return [raw for _, raw in session.fetch_messages(session.search_uids())]
+
+
+@pytest.mark.req("R78")
+def test_draft_of_another_program_is_gone_on_with_and_lies_in_drafts_once(account, dovecot, mail_user):
+    box, _ = make_boxes(account, "Drafts", "Trash")
+    foreign = make_raw(Subject="Begun elsewhere", Message_ID="<begun@other.example>")
+    append_draft(account, foreign)
+    (email,) = read_in(box)
+    emails.attach_blobs(account.pk, [(email.pk, blobs.put_blob(foreign).pk)])
+
+    draft = adopt_email(Email.objects.get(pk=email.pk))
+    trash_out_of(account.user, email, Role.DRAFTS)
+    replay_account(account.pk)
+    save_draft(draft, fields=DraftFields(text="and ended here"), expected_revision=None)
+    file_drafts(account.pk)
+
+    (copy,) = read_all(account, "Drafts")
+    assert b"and ended here" in copy
+    assert copy.startswith(f"X-Pillarbox-Draft: {draft.public_id}\r\n".encode())
+    assert read_all(account, "Trash") == [foreign]
+
+
+@pytest.mark.req("R77")
+@pytest.mark.req("R78")
+def test_what_another_program_saved_under_our_message_id_stays(account, dovecot, mail_user):
+    make_boxes(account, "Drafts")
+    draft = create_draft(account)
+    save_draft(draft, fields=DraftFields(text="first"), expected_revision=None)
+    file_drafts(account.pk)
+    foreign = make_raw(Message_ID=f"<{draft.message_id}>", text="written elsewhere")
+    append_draft(account, foreign)
+    save_draft(draft, fields=DraftFields(text="written here"), expected_revision=None)
+
+    file_drafts(account.pk)
+
+    found = read_all(account, "Drafts")
+    assert len(found) == 2
+    assert foreign in found
+    assert any(b"written here" in raw for raw in found)

@@ -16,11 +16,11 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts import services, tokens
-from accounts.models import ConnectionTest, Identity, MailAccount, User
+from accounts.models import ConnectionTest, Identity, MailAccount, OutgoingServer, User
 from tests.factories import make_account, make_email_from_bytes, make_mailbox, make_user
 from tests.web.pages import client_of
-from webmail.outbox import drafts, submit
-from webmail.outbox.models import Draft, DraftAttachment, Submission
+from webmail.outbox import drafts, submit, uploads
+from webmail.outbox.models import Draft, DraftAttachment, Submission, Upload
 from webmail.store.models import Email, EmailKeyword, EmailMailbox, Mailbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R56")]
@@ -68,11 +68,20 @@ CASES: dict[str, Case] = {
     "check_now": Case(LED_ON, "POST"),
     "compose_new": Case(LED_ON, "POST"),
     "compose": Case(),
+    "compose_times": Case(),
     "compose_save": Case(POSTED, "POST", {"revision": "1"}),
     "compose_files": Case(POSTED, "POST"),
+    "draft_keep": Case(LED_ON, "POST", {"text": "kept"}),
+    "draft_continue": Case(LED_ON, "POST"),
+    "draft_states": Case(),
+    "upload_begin": Case((201,), "POST", {"name": "a.txt", "size": "3"}),
+    "upload": Case(),
     "outbox": Case(),
     "outbox_item": Case(),
+    "outbox_toast": Case(),
+    "outbox_restored": Case(LED_ON, "POST"),
     "outbox_act": Case(POSTED, "POST", {"act": "cancel"}),
+    "receipt": Case(LED_ON, "POST", {"do": "refuse"}),
     "events": Case(),
     "healthz": Case(is_public=True),
     "readyz": Case(is_public=True),
@@ -95,6 +104,10 @@ CASES: dict[str, Case] = {
     "account_fetching_act": Case(POSTED, "POST", {"act": "pause"}),
     "mailbox_edit": Case(),
     "mailbox_delete": Case(),
+    "settings_sending": Case(),
+    "account_sending": Case(),
+    "outgoing_server_add": Case(POSTED, "POST", {"host": "smtp.example.net", "security": "tls"}),
+    "outgoing_server_act": Case(POSTED, "POST", {"act": "remove"}),
     "settings_appearance": Case(),
     "settings_passwords": Case(),
     "app_password_revoke": Case(POSTED, "POST"),
@@ -146,6 +159,7 @@ def ids(alice: User) -> dict[str, str]:
     other = drafts.create_draft(account)
     other = drafts.save_draft(other, fields=drafts.DraftFields(subject=SECRET, to="x@y.test"), expected_revision=None)
     submission = submit.submit_draft(other, user=alice, idempotency_key="k")
+    upload = uploads.begin_upload(alice, account, draft=draft, name=SECRET, type="", size_bytes=3)
     test = services.request_connection_test(
         purpose=ConnectionTest.Purpose.CONNECT,
         settings=services.settings_of(account),
@@ -153,13 +167,16 @@ def ids(alice: User) -> dict[str, str]:
         user=alice,
     )
     tokens.create_token(alice, name=SECRET, scopes=["mail"])
+    server = services.add_outgoing_server(account, SECRET, 465, "tls", SECRET, "x")
     return {
         "account_id": account.public_id,
+        "server_id": server.public_id,
         "mailbox_id": mailbox.public_id,
         "thread_id": email.thread.public_id,
         "email_id": email.public_id,
         "part_id": "2",
         "draft_id": draft.public_id,
+        "upload_id": upload.public_id,
         "submission_id": submission.public_id,
         "identity_id": Identity.objects.get(account=account).public_id,
         "test_id": test.public_id,
@@ -186,6 +203,7 @@ def rows_of(alice: User) -> str:
         User.objects.filter(pk=alice.pk),
         accounts,
         Identity.objects.filter(account__in=accounts),
+        OutgoingServer.objects.filter(account__in=accounts),
         Mailbox.objects.filter(account__in=accounts),
         Email.objects.filter(account__in=accounts),
         EmailKeyword.objects.filter(email__account__in=accounts),
@@ -193,6 +211,7 @@ def rows_of(alice: User) -> str:
         Draft.objects.filter(account__in=accounts),
         DraftAttachment.objects.filter(draft__account__in=accounts),
         Submission.objects.filter(user=alice),
+        Upload.objects.filter(user=alice),
         ConnectionTest.objects.filter(user=alice),
         alice.api_credentials.all(),
     ]

@@ -30,6 +30,7 @@ def _wednesday_afternoon() -> Iterator[None]:
         (datetime(2026, 2, 25, 9, 5, tzinfo=UTC), "25 Feb"),
         (datetime(2026, 1, 3, 9, 5, tzinfo=UTC), "3 Jan"),
         (datetime(2024, 3, 3, 9, 5, tzinfo=UTC), "3 Mar 2024"),
+        (NOW + timedelta(days=1), "tomorrow 15:30"),
         (NOW + timedelta(days=2), "6 Mar"),
     ],
 )
@@ -120,3 +121,24 @@ def test_initials_and_colours_are_those_of_the_address() -> None:
 def test_query_parameters_that_say_nothing_are_left_out() -> None:
     assert text.with_query("/x", {"a": None, "b": "", "c": "1&2", "d": 0}) == "/x?c=1%262&d=0"
     assert text.with_query("/x", {}) == "/x"
+
+
+@pytest.mark.parametrize(
+    ("moment", "written"),
+    [
+        (NOW + timedelta(minutes=30), "today at 16:00"),
+        (NOW + timedelta(days=1), "tomorrow at 15:30"),
+        (NOW - timedelta(days=1), "yesterday at 15:30"),
+        (NOW + timedelta(days=6), "on Tuesday at 15:30"),
+        (NOW + timedelta(days=7), "on 11 March at 15:30"),
+        (NOW - timedelta(days=2), "on 2 March at 15:30"),
+        (datetime(2027, 1, 1, 8, 0, tzinfo=UTC), "on 1 January 2027 at 08:00"),
+    ],
+)
+def test_a_time_as_a_part_of_a_sentence(moment: datetime, written: str) -> None:
+    assert text.when(moment) == written
+
+
+def test_a_time_of_this_day_alone() -> None:
+    assert text.when(NOW, today="") == "at 15:30"
+    assert text.when(NOW + timedelta(days=1), today="") == "tomorrow at 15:30"

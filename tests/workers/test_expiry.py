@@ -8,6 +8,8 @@ from django.utils import timezone
 from accounts import credentials
 from accounts.models import ConnectionTest, MailAccount
 from tests import factories
+from webmail.outbox import uploads
+from webmail.outbox.models import Upload
 from webmail.store import blobs, changes
 from webmail.store.errors import CannotCalculateChanges
 from webmail.store.models import BlobLink, Heartbeat, Tombstone
@@ -87,3 +89,12 @@ def test_marks_of_dead_processes_go():
 
     assert expiry.remove_old_heartbeats() == 1
     assert Heartbeat.objects.get().pid == 2
+
+
+def test_files_that_stopped_half_way_up_go_after_a_day(account):
+    old, fresh = (
+        uploads.begin_upload(account.user, account, name=name, type="", size_bytes=3) for name in ("old", "fresh")
+    )
+    Upload.objects.filter(pk=old.pk).update(updated_at=timezone.now() - timedelta(hours=25))
+    assert expiry.remove_abandoned_uploads() == 1
+    assert Upload.objects.get() == fresh

@@ -43,7 +43,7 @@ def test_all_steps_of_the_product_run_on_an_empty_installation(capsys):
 
     results = json.loads(capsys.readouterr().out)
     assert set(results) == {step.name for step in schedule.steps()}
-    assert {"outbox", *BODIES} - {"sync.mailbox", "outbox.deliver"} <= set(results)
+    assert {"outbox", *BODIES} - {"sync.mailbox", "outbox.deliver", "outbox.deliver_account"} <= set(results)
 
 
 def test_a_failing_round_is_told_to_the_operator(monkeypatch):

@@ -17,7 +17,8 @@ from accounts.tokens import tokens_of
 from webmail.api.auth import ApiRequest
 from webmail.journal.models import Action
 from webmail.outbox import queries as outbox_queries
-from webmail.outbox.models import Draft, Submission
+from webmail.outbox import uploads
+from webmail.outbox.models import Draft, Submission, Upload
 from webmail.store import blobs, emails
 from webmail.store.models import Blob, Email, Mailbox, Thread
 from webmail.store.queries import accounts as account_queries
@@ -84,6 +85,14 @@ def draft_for(request: ApiRequest, account: MailAccount, draft_id: str) -> Draft
 def submission_for(request: ApiRequest, account: MailAccount, submission_id: str) -> Submission:
     """A submission of this account, with recipients and timeline."""
     return _inside(account, outbox_queries.get_submission_for(request.auth.user, submission_id))
+
+
+def upload_for(request: ApiRequest, account: MailAccount, upload_id: str) -> Upload:
+    """An upload of this user's to this account, and to no draft."""
+    found = uploads.find_upload(request.auth.user, upload_id, to=account)
+    if found is None:
+        raise Http404("no such upload")
+    return found
 
 
 def blob_for(account: MailAccount, blob_id: str) -> Blob:

@@ -26,6 +26,7 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
     "If-Match": ("IfMatch", "Do it only if the object still has this ETag."),
     "If-None-Match": ("IfNoneMatch", "Answer 304 if the content still has this ETag."),
     "Idempotency-Key": ("IdempotencyKey", "New for each message to send; a repeat with the same key sends nothing."),
+    "Content-Range": ("ContentRange", "Which bytes of the file the body is, such as bytes 0-999/5000."),
     "Range": ("Range", "The bytes wanted, such as bytes=0-1023."),
     "If-Range": ("IfRange", "Heed Range only if the content still has this ETag."),
 }

@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.signals import got_request_exception
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -181,6 +182,8 @@ _TRANSLATIONS: Mapping[type[Exception], _Translation] = {
     outbox_errors.BadSendTime: lambda error: invalid("/send_at", str(error)),
     outbox_errors.IdempotencyMismatch: lambda error: Problem("idempotency-key-reused", str(error)),
     outbox_errors.SubmissionRefused: lambda error: Problem("invalid-email", str(error)),
+    # The database is away, locked or without room (reliability R88): nothing was written, and another try may go well.
+    OperationalError: lambda _: Problem("unavailable", headers={"Retry-After": "60"}),
     CredentialError: lambda error: Problem("conflict", f"{str(error).capitalize()}."),
     QueryFault: lambda error: Problem("unsupported-filter", str(error), position=error.position),
     MessageTooLargeError: lambda _: Problem(
@@ -242,6 +245,8 @@ def install(api: NinjaAPI) -> None:
 
 def _answer(request: HttpRequest, error: Any) -> HttpResponse:
     problem = translate(error)
+    if isinstance(error, OperationalError):
+        log.error("api.database_unavailable", path=request.path, error=str(error))
     if problem is None:
         log.error("api.failed", path=request.path, exc_info=error)
         got_request_exception.send(sender=None, request=request)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.http import Http404, HttpResponse
 from django.utils import timezone
@@ -22,13 +22,21 @@ from webmail.api.schemas.sending import (
     DraftOut,
     EventOut,
     RecipientOut,
-    SendIn,
     SubmissionOut,
+    WhenIn,
 )
-from webmail.outbox.models import Draft, Submission
+from webmail.outbox.messages import OPTIONS
+from webmail.outbox.models import DeliveryReport, Draft, Phase, Submission
 from webmail.outbox.queries import undo_status
+from webmail.outbox.send_time import SendTime, UnknownZone
 from webmail.outbox.submit import find_submission
+from webmail.outbox.undo import undo_deadline
 
+# Columns that clients see under their own name.
+_SAME = (
+    "kind", "phase", "held_for", "subject", "mail_from", "message_id", "size_bytes", "send_at", "attempts", "last_reply",
+    "created_at", "accepted_at", "wants_receipt", "requires_tls",
+)  # fmt: skip
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -55,11 +63,16 @@ def submit_once(
     return answer(request, submission_out(shown), status=201, etag=str(shown.updated_modseq), headers=headers)
 
 
-def due_at(body: SendIn) -> datetime | None:
-    """When the client wants it to leave; None: after the undo window."""
+def send_time(body: WhenIn) -> SendTime | None:
+    """When the client wants it to leave; None: after the undo window. Raises `Problem` for a zone that there is not."""
     if body.hold_for_s is not None:
-        return timezone.now() + timedelta(seconds=body.hold_for_s)
-    return body.send_at
+        return SendTime(timezone.now() + timedelta(seconds=body.hold_for_s))
+    if body.send_at_local is not None and body.send_at_zone is not None:
+        try:
+            return SendTime.at_wall(body.send_at_local.replace(microsecond=0), body.send_at_zone)
+        except UnknownZone as error:
+            raise invalid("/send_at_zone", str(error)) from error
+    return SendTime(body.send_at) if body.send_at is not None else None
 
 
 def wanted_identity(account: MailAccount, identity_id: str | None) -> Identity | None:
@@ -89,6 +102,7 @@ def draft_out(draft: Draft) -> DraftOut:
         original_id=draft.original.public_id if draft.original else None,
         is_forward=draft.is_forward,
         revision=draft.revision,
+        **{name: getattr(draft, name) for name in OPTIONS},
         attachments=[
             DraftAttachmentOut(
                 id=row.public_id,
@@ -112,30 +126,35 @@ def draft_etag(draft: Draft) -> str:
     return f"{draft.revision}.{hashlib.sha256(files.encode()).hexdigest()[:12]}"
 
 
-def submission_out(submission: Submission, *, with_events: bool = True) -> SubmissionOut:
-    """A submission as clients see it. Its recipients, and its events when wanted, should be prefetched."""
+def submission_out(submission: Submission, *, is_alone: bool = True) -> SubmissionOut:
+    """A submission as clients see it, alone with its events and reports. Its recipients should be prefetched."""
     return SubmissionOut.model_validate(
         {
+            **{name: getattr(submission, name) for name in _SAME},
             "id": submission.public_id,
             "account_id": submission.account.public_id,
             "identity_id": submission.identity.public_id if submission.identity else None,
-            "phase": submission.phase,
             "undo_status": undo_status(submission),
-            "subject": submission.subject,
-            "mail_from": submission.mail_from,
-            "message_id": submission.message_id,
-            "size_bytes": submission.size_bytes,
-            "send_at": submission.send_at,
-            "attempts": submission.attempts,
-            "last_reply": submission.last_reply,
+            "undo_until": undo_deadline(submission),
+            "send_at_local": submission.send_wall,
+            "send_at_zone": submission.send_zone,
+            "next_try_at": submission.next_try_at if submission.phase == Phase.RETRY else None,
+            "wants_delivery_report": bool(submission.notify),
             "recipients": [
-                RecipientOut.model_validate({"email": row.email, "status": row.status, "reply": row.reply})
-                for row in submission.recipients.all()
+                {name: getattr(row, name) for name in RecipientOut.model_fields} for row in submission.recipients.all()
             ],
-            "created_at": submission.created_at,
-            "accepted_at": submission.accepted_at,
             "events": [EventOut(at=row.at, phase=row.phase, text=row.text) for row in submission.events.all()]
-            if with_events
+            if is_alone
             else None,
+            "reports": [_report_out(row) for row in submission.reports.select_related("email")] if is_alone else None,
         }
     )
+
+
+def _report_out(report: DeliveryReport) -> dict[str, object]:
+    return {
+        "kind": report.kind,
+        "message_id": report.email.public_id,
+        "recipients": report.recipients,
+        "at": report.at,
+    }

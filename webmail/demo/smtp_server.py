@@ -1,4 +1,4 @@
-"""The submission server on aiosmtpd: AUTH is required, SIZE, 8BITMIME and SMTPUTF8 are offered, STARTTLS if wanted.
+"""The submission server on aiosmtpd: AUTH is required, SIZE, 8BITMIME, SMTPUTF8 and CHUNKING are offered, STARTTLS if wanted.
 
 It only takes mail in; where it goes is `delivery`'s business. A reply of 250 is sent after the mail is delivered.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,44 @@ if TYPE_CHECKING:
     from webmail.demo.store import DemoStore
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+MAX_SIZE_DIGITS = 9  # of a chunk; nobody sends a gigabyte in one
+READ_BYTES = 65_536
+
+_CHUNK = re.compile(r"([0-9]+)( LAST)?", re.IGNORECASE)
+
+
+class ChunkingSmtp(SMTP):
+    """aiosmtpd with BDAT (RFC 3030). A chunk is read whole before it is answered; only the last one delivers."""
+
+    async def smtp_BDAT(self, arg: str | None) -> None:  # noqa: N802
+        """`BDAT size [LAST]` and so many octets. The name is aiosmtpd's."""
+        words = _CHUNK.fullmatch(arg or "")
+        if words is None or len(words[1]) > MAX_SIZE_DIGITS:
+            await self.push("501 5.5.4 Syntax: BDAT size [LAST]")
+            return
+        left = int(words[1])
+        octets = bytearray()
+        while left:
+            piece = await self._reader.readexactly(min(left, READ_BYTES))
+            left -= len(piece)
+            if len(octets) <= MAX_MESSAGE_BYTES:
+                octets += piece
+        await self.push(await self._take_chunk(bytes(octets), is_last=bool(words[2])))
+
+    async def _take_chunk(self, octets: bytes, *, is_last: bool) -> str:
+        envelope = self.envelope
+        if envelope is None or self.session is None or not envelope.rcpt_tos:
+            return "503 5.5.1 RCPT first"
+        content = (envelope.original_content or b"") + octets
+        if len(content) > MAX_MESSAGE_BYTES:
+            self.envelope = SmtpEnvelope()
+            return "552 5.3.4 The message is too large"
+        envelope.content = envelope.original_content = content
+        if not is_last:
+            return f"250 2.0.0 {len(octets)} octets received"
+        status = await self.event_handler.handle_DATA(self, self.session, envelope)
+        self.envelope = SmtpEnvelope()
+        return str(status)
 
 
 class SubmissionHandler:
@@ -31,6 +70,13 @@ class SubmissionHandler:
 
     def __init__(self, postman: Postman) -> None:
         self._postman = postman
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: SmtpSession, envelope: SmtpEnvelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """Offer what aiosmtpd does not know. The name is aiosmtpd's."""
+        session.host_name = hostname
+        return [*responses[:-1], "250-CHUNKING", *responses[-1:]]
 
     async def handle_DATA(self, server: SMTP, session: SmtpSession, envelope: SmtpEnvelope) -> str:  # noqa: N802
         """Deliver and answer. The name is aiosmtpd's."""
@@ -74,7 +120,7 @@ class SubmissionServer:
         with warnings.catch_warnings():
             # aiosmtpd warns that AUTH without TLS is unwise. On loopback, with published passwords, it is the point.
             warnings.simplefilter("ignore", UserWarning)
-            protocol = SMTP(
+            protocol = ChunkingSmtp(
                 self._handler,
                 hostname=MTA_NAME,
                 ident="Pillarbox demo server",

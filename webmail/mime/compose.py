@@ -34,6 +34,7 @@ __all__ = [
     "needs_smtputf8",
     "new_message_id",
     "wire_address",
+    "with_date",
     "without_bcc",
 ]
 
@@ -53,6 +54,7 @@ _CONTENT_ID: Final = re.compile(r"[!-;=?-~]{1,300}")
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _HEADER_END: Final = re.compile(rb"(?:\A|\n)\r?\n")
 _BCC_FIELD: Final = re.compile(rb"^bcc[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)", re.IGNORECASE | re.MULTILINE)
+_DATE_FIELD: Final = re.compile(rb"^date[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)", re.IGNORECASE | re.MULTILINE)
 
 # What `Composition` has a place for, or what only this module may write.
 _OWN_FIELDS: Final = frozenset(
@@ -60,6 +62,7 @@ _OWN_FIELDS: Final = frozenset(
         "bcc",
         "cc",
         "date",
+        "disposition-notification-to",
         "from",
         "in-reply-to",
         "message-id",
@@ -100,6 +103,8 @@ class Composition:
     references: tuple[str, ...]
     message_id: str
     sent_at: datetime
+    # Who wants to be told when it was read (RFC 8098 2.1); best nobody but the author.
+    receipt_to: tuple[Address, ...] = ()
     extra_headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -128,6 +133,16 @@ def without_bcc(raw: bytes) -> bytes:
     return _BCC_FIELD.sub(b"", raw[:header_end]) + raw[header_end:]
 
 
+def with_date(raw: bytes, moment: datetime) -> bytes:
+    """Return a message of ours with another Date, and otherwise byte for byte the same. `moment` is aware."""
+    if moment.tzinfo is None:
+        raise ValueError("moment must know its time zone")
+    end = _HEADER_END.search(raw)
+    header_end = end.start() + 1 if end and end.start() else len(raw)
+    field = unstructured_field("Date", format_datetime(moment))
+    return _DATE_FIELD.sub(lambda _: field, raw[:header_end], count=1) + raw[header_end:]
+
+
 def new_message_id(domain: str) -> str:
     """A fresh Message-ID without angle brackets at `domain`, which is best the one of the From address.
 
@@ -151,6 +166,7 @@ def _message_fields(composition: Composition) -> list[bytes]:
         ("Cc", composition.cc),
         ("Bcc", composition.bcc),
         ("Reply-To", composition.reply_to),
+        ("Disposition-Notification-To", composition.receipt_to),
     )
     fields.extend(address_field(name, addresses) for name, addresses in recipients if addresses)
     fields.append(unstructured_field("Subject", composition.subject))

@@ -8,3 +8,8 @@ from django.apps import AppConfig
 class OutboxConfig(AppConfig):
     name = "webmail.outbox"
     label = "outbox"
+
+    def ready(self) -> None:
+        from webmail.outbox import reports
+
+        reports.connect()

@@ -2,47 +2,84 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
 from webmail.outbox import schedule
-from webmail.outbox.models import (
-    Phase,
-    Submission,
-)
-from webmail.outbox.moves import FREE, held, move, move_in, unstopped
+from webmail.outbox.models import Phase, Submission
+from webmail.outbox.moves import FREE, held, move_held, open_rows, publish, unstopped, update_if
 from webmail.store import changes
 
+# How long a server that files copies by itself is given to do so, and how soon it is looked for.
+LOOK_FOR = timedelta(minutes=10)
+FIRST_LOOK = timedelta(seconds=10)
 
-def claim_copy(submission_id: int, owner: str) -> Submission | None:
-    """Take an accepted submission to file its Sent copy; None when it is not due, or another worker has it."""
+
+class Copy(NamedTuple):
+    """A claimed submission. `is_first`: nobody can have tried to file its copy before, not even a worker that died."""
+
+    submission: Submission
+    is_first: bool
+
+
+def claim_copies(account_id: int, owner: str, *, limit: int = 20) -> list[Copy]:
+    """Take accepted submissions of an account to file their copies; another worker gets none of these.
+
+    Their next time is stored first: that is how a later claim knows that it is not the first.
+    """
     now = timezone.now()
-    due = Submission.objects.filter(pk=submission_id, phase=Phase.ACCEPTED, next_try_at__lte=now, lease_owner="")
-    if not unstopped(due).update(lease_owner=owner, lease_until=now + timedelta(seconds=schedule.LEASE_S)):
-        return None
-    return Submission.objects.select_related("account", "user", "blob", "original").get(pk=submission_id)
+    due = open_rows(account_id).filter(phase=Phase.ACCEPTED, next_try_at__lte=now, lease_owner="")
+    rows = unstopped(due).select_related("account", "user", "blob", "original").defer("draft_snapshot")
+    claimed = []
+    for row in rows.order_by("next_try_at", "id")[:limit]:
+        mine: dict[str, Any] = {
+            "lease_owner": owner,
+            "lease_until": now + timedelta(seconds=schedule.LEASE_S),
+            "next_try_at": schedule.copy_retry(row.sent_copy_failures, now=now),
+        }
+        free = {"lease_owner": "", "next_try_at": row.next_try_at}
+        if update_if(row, (Phase.ACCEPTED,), Phase.ACCEPTED, where=free, **mine):
+            is_first = row.accepted_at is not None and row.next_try_at <= row.accepted_at
+            row.lease_owner = owner
+            claimed.append(Copy(row, is_first))
+    return claimed
 
 
-def mark_done(submission: Submission, *, text: str, record: changes.Record | None = None) -> bool:
-    """The copy lies in Sent. With `record`: in the caller's transaction, together with the rows of the copy."""
-    if record is None:
-        with changes.recording(submission.account_id) as own:
-            return mark_done(submission, text=text, record=own)
-    where = held(submission)
-    return move_in(record, submission, sources=(Phase.ACCEPTED,), target=Phase.DONE, where=where, text=text, **FREE)
+def mark_all_done(record: changes.Record, submissions: Sequence[Submission], *, text: str) -> list[Submission]:
+    """In the caller's transaction, together with the rows of the copies. Returns those that were still the caller's."""
+    done = [
+        one
+        for one in submissions
+        if update_if(one, (Phase.ACCEPTED,), Phase.DONE, where={"lease_owner": one.lease_owner}, text=text, **FREE)
+    ]
+    publish(record, [(one.pk, Phase.DONE, text) for one in done])
+    return done
+
+
+def look_later(submission: Submission, *, now: datetime) -> bool:
+    """The server has not filed the copy yet: it is looked for again, after growing waits. False: it had its time."""
+    age = now - (submission.accepted_at or now)
+    if age >= LOOK_FOR:
+        return False
+    mine = held(submission).filter(pk=submission.pk, phase=Phase.ACCEPTED)
+    mine.update(next_try_at=now + max(age, FIRST_LOOK), **FREE)
+    return True
 
 
 def mark_copy_failed(submission: Submission, *, text: str) -> bool:
     """Sent, copy not saved: kept and tried again later. Never a failure of sending (R72)."""
     failures = submission.sent_copy_failures + 1
-    return move(
-        submission,
-        sources=(Phase.ACCEPTED,),
-        target=Phase.ACCEPTED,
-        where=held(submission),
-        text=text,
-        sent_copy_failures=failures,
-        next_try_at=schedule.copy_retry(failures, now=timezone.now()),
-        **FREE,
-    )
+    with changes.recording(submission.account_id) as record:
+        return move_held(
+            record,
+            submission,
+            sources=(Phase.ACCEPTED,),
+            target=Phase.ACCEPTED,
+            text=text,
+            sent_copy_failures=failures,
+            next_try_at=schedule.copy_retry(failures, now=timezone.now()),
+            **FREE,
+        )

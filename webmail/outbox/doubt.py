@@ -12,8 +12,18 @@ from webmail.outbox.models import (
     Submission,
     SubmissionRecipient,
 )
-from webmail.outbox.moves import FREE, move, move_in, reload
+from webmail.outbox.moves import FREE, move, move_in, reload, unstopped
 from webmail.store import changes
+
+CHECKS_AT_ONCE = 50
+
+
+def due_checks(account_id: int) -> list[int]:
+    """The ids of the account's submissions whose evidence is due to be looked for."""
+    now = timezone.now()
+    doubtful = Submission.objects.filter(account_id=account_id, phase=Phase.UNCONFIRMED, next_try_at__lte=now)
+    young = unstopped(doubtful.filter(created_at__gt=now - schedule.EVIDENCE_FOR))
+    return list(young.order_by("next_try_at", "id").values_list("pk", flat=True)[:CHECKS_AT_ONCE])
 
 
 def claim_evidence_check(submission_id: int) -> Submission | None:
@@ -27,6 +37,15 @@ def claim_evidence_check(submission_id: int) -> Submission | None:
     if not taken.update(next_try_at=schedule.evidence_check(since=since, now=now)):
         return None
     return reload(row)
+
+
+def look_now(submission: Submission) -> bool:
+    """Look for evidence at once, as a person asked. False when it is not in doubt (any more)."""
+    doubtful = Submission.objects.filter(pk=submission.pk, phase=Phase.UNCONFIRMED)
+    if not doubtful.update(next_try_at=timezone.now()):
+        return False
+    dispatch.wake("outbox.deliver", submission.pk)
+    return True
 
 
 def resolve_unconfirmed(submission: Submission, *, sent: bool, text: str = "") -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Identity, MailAccount, User
@@ -22,15 +22,10 @@ from webmail.mime.html_text import html_to_text
 from webmail.mime.parse import parse_message
 from webmail.mime.part import Message
 from webmail.mime.reply import ReplySeed, forward_composition, reply_composition
-from webmail.outbox.errors import (
-    AttachmentTooLarge,
-    CannotSend,
-    DraftConflict,
-    DraftGone,
-    OriginalNotHere,
-)
-from webmail.outbox.messages import MAX_FILES_BYTES, id_for
+from webmail.outbox.errors import CannotSend, DraftConflict, DraftGone, OriginalNotHere
+from webmail.outbox.messages import id_for
 from webmail.outbox.models import Draft, DraftAttachment
+from webmail.outbox.room import check_room
 from webmail.store import blobs, contents
 from webmail.store.models import Email
 
@@ -51,6 +46,9 @@ class DraftFields:
     subject: str | None = None
     text: str | None = None
     html: str | None = None
+    wants_receipt: bool | None = None
+    wants_delivery_report: bool | None = None
+    requires_tls: bool | None = None
 
 
 def create_draft(
@@ -139,6 +137,9 @@ def fork_draft(draft: Draft, *, fields: DraftFields) -> Draft:
             identity=identity,
             original=source.original,
             is_forward=source.is_forward,
+            wants_receipt=source.wants_receipt,
+            wants_delivery_report=source.wants_delivery_report,
+            requires_tls=source.requires_tls,
             in_reply_to=source.in_reply_to,
             references=source.references,
             message_id=id_for(identity),
@@ -155,27 +156,15 @@ def fork_draft(draft: Draft, *, fields: DraftFields) -> Draft:
 
 def add_attachment(draft: Draft, *, name: str, type: str, raw: bytes) -> DraftAttachment:  # noqa: A002
     """Add a file. Raises `AttachmentTooLarge`, `DraftGone`, `StorageFull`. The revision stays: the text is untouched."""
-    _check_room(draft, len(raw))
+    check_room(draft.account, len(raw), draft=draft)
     blob = blobs.upload_blob(draft.account_id, raw)
     with transaction.atomic():
         if not Draft.objects.select_for_update().filter(pk=draft.pk).exists():
             raise DraftGone
-        _check_room(draft, len(raw))  # two files at once may pass the first check together
+        check_room(draft.account, len(raw), draft=draft)  # two files at once may pass the first check together
         return DraftAttachment.objects.create(
             draft=draft, blob=blob, name=name[:255], type=(type or "application/octet-stream")[:127]
         )
-
-
-def _check_room(draft: Draft, size_bytes: int) -> None:
-    total = size_bytes + attachments_size(draft)
-    if total > MAX_FILES_BYTES:
-        raise AttachmentTooLarge(size_bytes=size_bytes, total_bytes=total, limit_bytes=MAX_FILES_BYTES)
-
-
-def attachments_size(draft: Draft) -> int:
-    """The bytes of all files of a draft together."""
-    total: int | None = DraftAttachment.objects.filter(draft=draft).aggregate(total=Sum("blob__size_bytes"))["total"]
-    return total or 0
 
 
 def remove_attachment(draft: Draft, public_id: str) -> bool:

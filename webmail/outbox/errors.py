@@ -56,6 +56,13 @@ class OriginalNotHere(OutboxError):
         super().__init__("The message to forward is still being fetched from the server. Try again in a moment.")
 
 
+class DraftNotHere(OriginalNotHere):
+    """The draft of another program has not been fetched whole yet. Ask for its body and try again."""
+
+    def __str__(self) -> str:
+        return "This draft is still being fetched from the server. Try again in a moment."
+
+
 class SubmissionRefused(OutboxError):
     """The message cannot be sent as it is. Nothing was stored; the draft is untouched."""
 
@@ -116,3 +123,22 @@ class IdempotencyMismatch(SubmissionRefused):
 
     def __init__(self) -> None:
         super().__init__("This idempotency key was used before for another message.")
+
+
+class WrongOffset(OutboxError):
+    """A piece does not go on where the upload stands. Send from `offset_bytes` on."""
+
+    def __init__(self, offset_bytes: int) -> None:
+        super().__init__(f"The upload stands at byte {offset_bytes}; go on from there.")
+        self.offset_bytes = offset_bytes
+
+
+class BadPiece(OutboxError):
+    """A piece that is empty, larger than one may be, or goes beyond the end of the file."""
+
+
+class UploadGone(OutboxError):
+    """The upload was finished, cancelled, or left alone for too long."""
+
+    def __init__(self) -> None:
+        super().__init__("This upload is not here any more. Attach the file again.")

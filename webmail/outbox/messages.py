@@ -24,6 +24,10 @@ MAX_FILES_BYTES = 25_000_000  # security section 3: 25 MB out, counted as people
 MAX_MESSAGE_BYTES = 36_000_000  # the same in base64 with its line ends, and some text
 
 
+# What is asked for with a message; fields of drafts, messages and snapshots alike.
+OPTIONS = ("wants_receipt", "wants_delivery_report", "requires_tls")
+
+
 @dataclass(frozen=True)
 class OutgoingFile:
     """A file whose bytes are stored already. `cid` without angle brackets."""
@@ -51,6 +55,9 @@ class OutgoingMessage:
     original: Email | None = None  # to be marked as answered or forwarded
     is_forward: bool = False
     message_id: str = ""  # empty: a new one
+    wants_receipt: bool = False  # RFC 8098: to be told when it was read
+    wants_delivery_report: bool = False  # RFC 3461: to be told what became of it
+    requires_tls: bool = False  # RFC 8689
     filed_revision: int = field(default=0, compare=False)
 
 
@@ -88,6 +95,7 @@ def message_of_draft(draft: Draft) -> OutgoingMessage:
         is_forward=draft.is_forward,
         message_id=draft.message_id,
         filed_revision=draft.filed_revision,
+        **{name: getattr(draft, name) for name in OPTIONS},
     )
 
 
@@ -115,8 +123,9 @@ def freeze(
 ) -> bytes:
     """The stored form with its Bcc field. Raises `BadContent`, `MessageTooLarge`, and `BlobMissing` for a lost file."""
     text = message.text or (html_to_text(message.html) if message.html else "")
+    author = Address(identity.name, identity.email)
     composition = Composition(
-        from_=Address(identity.name, identity.email),
+        from_=author,
         to=recipients.to,
         cc=recipients.cc,
         bcc=recipients.bcc,
@@ -129,6 +138,7 @@ def freeze(
         references=tuple(message.references),
         message_id=message_id,
         sent_at=sent_at,
+        receipt_to=(author,) if message.wants_receipt else (),
     )
     try:
         raw = build_message(composition)
@@ -165,6 +175,7 @@ def take_snapshot(message: OutgoingMessage, *, identity: Identity, message_id: s
         "references": list(message.references),
         "message_id": message_id,
         "filed_revision": message.filed_revision,
+        **{name: getattr(message, name) for name in OPTIONS},
         "files": [
             {"blob": file.blob.pk, "name": file.name, "type": file.type, "cid": file.cid, "is_inline": file.is_inline}
             for file in message.files
@@ -193,6 +204,7 @@ def restore_draft(
         # One more than what lies in the Drafts mailbox, so that its copy counts as an old one.
         revision=snapshot["filed_revision"] + 1,
         **{name: snapshot[name] for name in names},
+        **{name: snapshot.get(name, False) for name in OPTIONS},
     )
     _restore_files(draft, snapshot["files"])
     # The copy that still lies in Drafts is this draft's again, and not a stale one to be removed.

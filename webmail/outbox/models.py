@@ -196,6 +196,7 @@ class Submission(models.Model):
                 name="outbox_open",
             ),
             models.Index(fields=["account", "-id"], name="outbox_recent"),
+            models.Index(fields=["user", "send_at"], name="outbox_user_due"),  # what counts for daily limits
         ]
 
     def __str__(self) -> str:

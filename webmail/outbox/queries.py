@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
 from django.http import Http404
 from django.utils import timezone
 
@@ -19,7 +19,9 @@ from webmail.outbox.models import (
     SENT,
     WAITING,
     Draft,
+    HeldFor,
     Phase,
+    Report,
     Submission,
     SubmissionRecipient,
 )
@@ -67,19 +69,20 @@ def waiting_of(user: User) -> QuerySet[Submission]:
 
 
 def troubled_of(user: User) -> QuerySet[Submission]:
-    """What the user must know of: failed, in doubt, delayed, sent without a copy, or sent but not to everybody."""
-    refused = SubmissionRecipient.objects.filter(submission=OuterRef("pk"), status=SubmissionRecipient.Status.REFUSED)
+    """What the user must know of: failed, in doubt, delayed, sent without a copy, sent but not to everybody, or come back."""
+    rows = SubmissionRecipient.objects.filter(submission=OuterRef("pk"))
+    missed = rows.filter(Q(status=SubmissionRecipient.Status.REFUSED) | Q(report=Report.FAILED))
     delayed_since = timezone.now() - schedule.TELL_AFTER
     return submissions_of(user).filter(
         Q(phase__in=NEEDS_A_PERSON)
         | Q(phase=Phase.RETRY, first_try_at__lte=delayed_since)
         | Q(phase=Phase.ACCEPTED, sent_copy_failures__gt=0)
-        | (Q(phase__in=SENT) & Exists(refused))
+        | (Q(phase__in=SENT) & Exists(missed))
     )
 
 
-def due_submissions(*, limit: int = 500) -> list[int]:
-    """The ids of all submissions, of whomever, that a worker has something to do for; the longest due first."""
+def accounts_due(*, limit: int = 500) -> list[int]:
+    """The ids of all accounts, of whomever, whose submissions a worker has something to do for; the longest due first."""
     now = timezone.now()
     stopped = MailAccount.objects.filter(state__in=(AccountState.PAUSED, AccountState.AUTH_FAILED)).values("pk")
     due = Submission.objects.filter(next_try_at__lte=now).exclude(account_id__in=stopped)
@@ -88,7 +91,8 @@ def due_submissions(*, limit: int = 500) -> list[int]:
         | Q(phase=Phase.ACCEPTED, lease_owner="")
         | Q(phase=Phase.UNCONFIRMED, created_at__gt=now - schedule.EVIDENCE_FOR)
     )
-    return list(due.order_by("next_try_at", "id").values_list("pk", flat=True)[:limit])
+    oldest = due.order_by().values("account_id").annotate(oldest=Min("next_try_at")).order_by("oldest")
+    return list(oldest.values_list("account_id", flat=True)[:limit])
 
 
 def undo_status(submission: Submission) -> str:
@@ -106,19 +110,27 @@ class QueueFigures:
     tried_often: int
     without_copy: int
     oldest_due_at: datetime | None  # of those that should have gone by now
+    tries: int  # begun so far for those that wait for another
 
     @property
     def unconfirmed(self) -> int:
         return self.by_phase.get(Phase.UNCONFIRMED, 0)
+
+    @property
+    def oldest_due_s(self) -> float:
+        """How long ago the oldest of them should have gone, in seconds; 0 when there is none."""
+        return max((timezone.now() - self.oldest_due_at).total_seconds(), 0.0) if self.oldest_due_at else 0.0
 
 
 def queue_figures() -> QueueFigures:
     """Over all users: for operators only."""
     counted = Submission.objects.order_by().values("phase").annotate(count=Count("id"))
     due = Submission.objects.filter(phase__in=(Phase.HELD, Phase.QUEUED), send_at__lte=timezone.now())
+    due = due.exclude(held_for=HeldFor.RESTORE, phase=Phase.HELD)  # a person lets those go
     return QueueFigures(
         by_phase={row["phase"]: row["count"] for row in counted},
         tried_often=Submission.objects.filter(phase=Phase.RETRY, attempts__gt=MANY_TRIES).count(),
         without_copy=Submission.objects.filter(phase=Phase.ACCEPTED, sent_copy_failures__gt=0).count(),
         oldest_due_at=due.order_by().aggregate(oldest=Min("send_at"))["oldest"],
+        tries=Submission.objects.filter(phase=Phase.RETRY).order_by().aggregate(tries=Sum("attempts"))["tries"] or 0,
     )

@@ -6,73 +6,65 @@ repeat with the same key finds the row of the first (R63), however many come at 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import Identity, MailAccount, User
-from webmail import dispatch
 from webmail.mime.compose import wire_address
-from webmail.outbox import drafts, schedule
+from webmail.mime.headers import parse_list_headers
+from webmail.outbox import drafts, limits, schedule, undo
 from webmail.outbox.errors import BadSendTime, CannotSend, DraftConflict, DraftGone, IdempotencyMismatch
 from webmail.outbox.messages import (
     OutgoingMessage,
+    Recipients,
     freeze,
     id_for,
     message_of_draft,
     read_recipients,
     take_snapshot,
 )
-from webmail.outbox.models import Draft, Phase, Submission, SubmissionEvent, SubmissionRecipient
-from webmail.store import blobs, changes
-from webmail.store.models import Blob
+from webmail.outbox.models import Draft, HeldFor, Kind, Submission
+from webmail.outbox.send_time import SendTime
+from webmail.outbox.storing import Request, Start, store
 
-
-@dataclass(frozen=True)
-class _Request:
-    """What makes a submission besides the message."""
-
-    user: User
-    account: MailAccount
-    identity: Identity
-    idempotency_key: str
-    request_hash: str
-    send_at: datetime | None
+REPORTS_WANTED = "SUCCESS,FAILURE,DELAY"  # RFC 3461 4.1
 
 
 def submit_draft(
-    draft: Draft, *, user: User, idempotency_key: str, send_at: datetime | None = None, request_hash: str = ""
+    draft: Draft,
+    *,
+    user: User,
+    idempotency_key: str,
+    send_at: datetime | SendTime | None = None,
+    request_hash: str = "",
+    options: Mapping[str, Any] | None = None,
 ) -> Submission:
     """Send a draft as it was saved last; the draft is gone then and comes back when sending fails.
 
-    `send_at` None: after the undo window (UNDO_SEND_S); a time: at that time, at once when it is past. Of two windows that
-    send one draft the first wins. Raises `SubmissionRefused` in any form with the draft untouched, `DraftConflict` when it
-    was changed since `draft` was read, `DraftGone`, `StorageFull`.
+    `options`: those of `messages.OPTIONS` that are other than the draft's. `send_at` None: after the user's undo window; a
+    time: at that time, at once when it is past. Of two windows that send one draft the first wins. What is over the user's
+    limits is accepted and held (R76). Raises `SubmissionRefused` in any form with the draft untouched, `DraftConflict` when
+    it was changed since `draft` was read, `DraftGone`, `StorageFull`.
     """
-    known = find_submission(user, idempotency_key, request_hash=request_hash)
-    if known is not None:
-        return known
+    known_row = find_submission(user, idempotency_key, request_hash=request_hash)
+    if known_row is not None:
+        return known_row
     identity = draft.identity or drafts.choose_identity(draft.account)
-    request = _Request(user, draft.account, identity, idempotency_key, request_hash, send_at)
-
-    def take_draft() -> None:
-        count, _ = Draft.objects.filter(pk=draft.pk, revision=draft.revision).delete()
-        if not count:
-            raise DraftConflict(drafts.get_current(draft))
-
+    request = Request(user, draft.account, identity, idempotency_key, request_hash, send_at)
     try:
         drafts.get_current(draft)
-        return _submit(message_of_draft(draft), request, take_draft)
+        return _submit(replace(message_of_draft(draft), **(options or {})), request, lambda: _take_draft(draft))
     except (DraftGone, DraftConflict):
         # A repeat of our own request may have been faster: then its row is the answer.
-        known = find_submission(user, idempotency_key, request_hash=request_hash)
-        if known is None:
+        known_row = find_submission(user, idempotency_key, request_hash=request_hash)
+        if known_row is None:
             raise
-        return known
+        return known_row
 
 
 def submit_message(
@@ -82,30 +74,71 @@ def submit_message(
     account: MailAccount,
     identity: Identity,
     idempotency_key: str,
-    send_at: datetime | None = None,
+    send_at: datetime | SendTime | None = None,
     request_hash: str = "",
 ) -> Submission:
     """Send a message that never was a draft. `identity` is one of the account. Raises as `submit_draft`."""
-    known = find_submission(user, idempotency_key, request_hash=request_hash)
-    if known is not None:
-        return known
-    request = _Request(user, account, identity, idempotency_key, request_hash, send_at)
+    known_row = find_submission(user, idempotency_key, request_hash=request_hash)
+    if known_row is not None:
+        return known_row
+    request = Request(user, account, identity, idempotency_key, request_hash, send_at)
     return _submit(message, request, lambda: None)
+
+
+def submit_bytes(
+    raw: bytes,
+    *,
+    user: User,
+    account: MailAccount,
+    identity: Identity,
+    recipient: str,
+    idempotency_key: str,
+    kind: Kind = Kind.RECEIPT,
+) -> Submission:
+    """Send a finished message to one recipient at once. A receipt has an empty return path (RFC 8098 3): nothing answers
+    it. It leaves no draft, is not held for an undo window, and does not count for limits. Raises `CannotSend`,
+    `StorageFull`, `IdempotencyMismatch`.
+    """
+    known_row = find_submission(user, idempotency_key)
+    if known_row is not None:
+        return known_row
+    request = Request(user, account, identity, idempotency_key)
+    _check_sender(request)
+    headers = parse_list_headers(raw)
+    columns = {
+        "message_id": headers.message_id,
+        "mail_from": "" if kind == Kind.RECEIPT else wire_address(identity.email),
+        "subject": headers.subject,
+        "kind": kind,
+    }
+    now = timezone.now()
+    return _store(raw, request, [wire_address(recipient)], columns, start=lambda: Start(now), now=now)
 
 
 def find_submission(user: User, idempotency_key: str, *, request_hash: str = "") -> Submission | None:
     """The submission made with this key before. Raises `IdempotencyMismatch` when that was another request."""
-    known = Submission.objects.filter(user=user, idempotency_key=idempotency_key).select_related("account").first()
-    if known is not None and known.request_hash != request_hash:
+    found = Submission.objects.filter(user=user, idempotency_key=idempotency_key).select_related("account").first()
+    if found is not None and found.request_hash != request_hash:
         raise IdempotencyMismatch
-    return known
+    return found
 
 
-def _submit(message: OutgoingMessage, request: _Request, take_draft: Callable[[], None]) -> Submission:
+def check_send_time(send_at: datetime, now: datetime) -> None:
+    """Raises `BadSendTime` when it lies too far ahead (R74)."""
+    if send_at > now + schedule.MAX_AHEAD:
+        raise BadSendTime(
+            f"A message can be scheduled {schedule.MAX_AHEAD.days} days ahead at most. Choose an earlier time."
+        )
+
+
+# Beginning --------------------------------------------------------------------------------------------------------
+
+
+def _submit(message: OutgoingMessage, request: Request, take_draft: Callable[[], None]) -> Submission:
     now = timezone.now()
-    if not request.account.can_send or request.identity.account_id != request.account.pk:
-        raise CannotSend(request.account.address)
-    due_at = _due_at(request.send_at, now)
+    _check_sender(request)
+    if request.send_at is not None:
+        check_send_time(_chosen(request.send_at).instant, now)
     recipients = read_recipients(message)
     message_id = message.message_id or id_for(request.identity)
     raw = freeze(
@@ -115,64 +148,72 @@ def _submit(message: OutgoingMessage, request: _Request, take_draft: Callable[[]
         message_id=message_id,
         sent_at=timezone.localtime(now),
     )
-    blob = blobs.put_blob(raw)
-    try:
-        with changes.recording(request.account.pk) as record:
-            take_draft()
-            submission = _insert(message, request, blob, message_id, due_at, now, record)
-            SubmissionRecipient.objects.bulk_create(
-                SubmissionRecipient(submission=submission, email=email) for email in recipients.envelope
-            )
-            SubmissionEvent.objects.create(submission=submission, phase=submission.phase)
-            blobs.link_blobs(request.account.pk, [blob.pk])
-            if submission.phase == Phase.QUEUED:
-                dispatch.wake("outbox.deliver", submission.pk)
-    except IntegrityError:
-        known = find_submission(request.user, request.idempotency_key, request_hash=request.request_hash)
-        if known is None:
-            raise
-        return known
-    return submission
+    columns = {
+        "message_id": message_id,
+        "mail_from": wire_address(request.identity.email),
+        "subject": message.subject,
+        "original": message.original,
+        "is_forward": message.is_forward,
+        "draft_snapshot": take_snapshot(message, identity=request.identity, message_id=message_id),
+        "wants_receipt": message.wants_receipt,
+        "requires_tls": message.requires_tls,
+        "notify": REPORTS_WANTED if message.wants_delivery_report else "",
+    }
+
+    def start() -> Start:
+        take_draft()
+        return _begin(request, recipients, now)
+
+    return _store(raw, request, recipients.envelope, columns, start=start, now=now)
 
 
-def _due_at(send_at: datetime | None, now: datetime) -> datetime:
-    if send_at is None:
-        return now + timedelta(seconds=settings.UNDO_SEND_S)
-    if send_at > now + schedule.MAX_AHEAD:
-        raise BadSendTime(
-            f"A message can be scheduled {schedule.MAX_AHEAD.days} days ahead at most. Choose an earlier time."
-        )
-    return max(send_at, now)
+def _check_sender(request: Request) -> None:
+    if not request.account.can_send or request.identity.account_id != request.account.pk:
+        raise CannotSend(request.account.address)
 
 
-def _insert(
-    message: OutgoingMessage,
-    request: _Request,
-    blob: Blob,
-    message_id: str,
-    due_at: datetime,
+def _store(
+    raw: bytes,
+    request: Request,
+    envelope: Sequence[str],
+    columns: dict[str, Any],
+    *,
+    start: Callable[[], Start],
     now: datetime,
-    record: changes.Record,
 ) -> Submission:
-    number = record.take(changes.SUBMISSION)[0]
-    return Submission.objects.create(
-        user=request.user,
-        account=request.account,
-        identity=request.identity,
-        idempotency_key=request.idempotency_key,
-        request_hash=request.request_hash,
-        blob=blob,
-        message_id=message_id,
-        mail_from=wire_address(request.identity.email),
-        subject=message.subject,
-        size_bytes=blob.size_bytes,
-        original=message.original,
-        is_forward=message.is_forward,
-        draft_snapshot=take_snapshot(message, identity=request.identity, message_id=message_id),
-        phase=Phase.HELD if due_at > now else Phase.QUEUED,
-        send_at=due_at,
-        next_try_at=due_at,
-        created_at=now,
-        created_modseq=number,
-        updated_modseq=number,
-    )
+    try:
+        return store(raw, request, envelope, columns, start=start, now=now)
+    except IntegrityError:
+        found = find_submission(request.user, request.idempotency_key, request_hash=request.request_hash)
+        if found is None:
+            raise
+        return found
+
+
+def _take_draft(draft: Draft) -> None:
+    """Remove the draft if it is still what was read. Locked first: a save that comes meanwhile waits, and finds it gone."""
+    current = Draft.objects.select_for_update().filter(pk=draft.pk, revision=draft.revision)
+    if not current.values_list("pk", flat=True):
+        raise DraftConflict(drafts.get_current(draft))
+    Draft.objects.filter(pk=draft.pk).delete()
+
+
+def _chosen(send_at: datetime | SendTime) -> SendTime:
+    return send_at if isinstance(send_at, SendTime) else SendTime(send_at)
+
+
+def _begin(request: Request, recipients: Recipients, now: datetime) -> Start:
+    """Scheduled, held by a limit, held for the undo window, or off at once. Who is written to is known from then on."""
+    if request.send_at is not None:
+        chosen = _chosen(request.send_at)
+        if chosen.instant > now:
+            return Start(chosen.instant, HeldFor.SCHEDULE, zone=chosen.zone, wall=chosen.wall_text)
+    limits.lock(request.user.pk)
+    wait = limits.wait_for(request.user, recipients.envelope, now=now)
+    if wait is not None:
+        return Start(wait.until, HeldFor.LIMIT, wait.text, look_at=now + limits.LOOK_AGAIN)
+    met = (*recipients.to, *recipients.cc, *recipients.bcc)
+    hold = undo.hold_for(request.user)
+    if request.send_at is None and hold:
+        return Start(now + hold, HeldFor.UNDO, met=met)
+    return Start(now, met=met)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AccountState, MailAccount, User
 from webmail.journal.models import Action
-from webmail.outbox.models import Phase, Submission
+from webmail.outbox.models import HeldFor, Phase, Submission
 from webmail.outbox.queries import QueueFigures, queue_figures
 from webmail.panel import cells, health
 from webmail.panel.site import panel_site
@@ -89,6 +89,13 @@ def _of_submissions(figures: QueueFigures) -> Iterator[Finding]:
     if figures.unconfirmed:
         address = cells.list_of(Submission, f"phase__exact={Phase.UNCONFIRMED}")
         yield Finding(DANGER, _("Messages of which nobody knows whether they left"), str(figures.unconfirmed), address)
+    restored = Submission.objects.filter(phase=Phase.HELD, held_for=HeldFor.RESTORE).count()
+    if restored:
+        address = cells.list_of(Submission, "only=restored")
+        yield Finding(DANGER, _("Messages held since a backup was restored"), str(restored), address)
+    if came_back := health.recently_came_back(Submission.objects.all()).count():
+        address = cells.list_of(Submission, "only=came_back")
+        yield Finding(WARNING, _("Messages that came back in the last 7 days"), str(came_back), address)
     if failed := health.recently_failed(Submission.objects.all()).count():
         address = cells.list_of(Submission, "only=failed")
         yield Finding(WARNING, _("Messages not sent in the last 7 days"), str(failed), address)

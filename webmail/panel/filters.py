@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import IncomingProtocol
 from webmail.journal.models import Action
-from webmail.outbox.models import WAITING, Phase
+from webmail.outbox.models import WAITING, HeldFor, Phase
 from webmail.outbox.queries import MANY_TRIES
 from webmail.panel import health
 from webmail.store.models import Mailbox
@@ -57,7 +57,14 @@ class SubmissionTrouble(_NamedRows):
             _("sent, copy not filed"),
             lambda rows: rows.filter(phase=Phase.ACCEPTED, sent_copy_failures__gt=0),
         ),
+        "delayed": (_("delayed by more than 2 hours"), health.delayed),
         "failed": (_("failed in the last 7 days"), health.recently_failed),
+        "came_back": (_("came back in the last 7 days"), health.recently_came_back),
+        "limit": (_("waiting for a daily limit"), lambda rows: rows.filter(phase=Phase.HELD, held_for=HeldFor.LIMIT)),
+        "restored": (
+            _("held since a backup was restored"),
+            lambda rows: rows.filter(phase=Phase.HELD, held_for=HeldFor.RESTORE),
+        ),
     }
 
 

@@ -12,14 +12,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db.models import Count, DateTimeField, Min, Q, QuerySet
+from django.db.models import Count, DateTimeField, Exists, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import AccountState, MailAccount
 from webmail.journal.models import Action
-from webmail.outbox.models import Phase, Submission, SubmissionEvent
+from webmail.outbox.models import Phase, Report, Submission, SubmissionEvent, SubmissionRecipient
 from webmail.outbox.queries import MANY_TRIES
+from webmail.outbox.schedule import TELL_AFTER
 from webmail.store.blobs import LOW_SPACE_BYTES, LOW_SPACE_SHARE
 from webmail.store.models import Email, Heartbeat, HostGate, Mailbox
 
@@ -134,6 +135,18 @@ def process_figures() -> list[ProcessFigures]:
 def recently_failed(rows: QuerySet[Submission]) -> QuerySet[Submission]:
     """Those that came to nothing lately."""
     return rows.filter(phase=Phase.FAILED, created_at__gte=timezone.now() - RECENT)
+
+
+def recently_came_back(rows: QuerySet[Submission]) -> QuerySet[Submission]:
+    """Sent ones of which a server reported lately that somebody did not get them."""
+    since = timezone.now() - RECENT
+    reported = SubmissionRecipient.objects.filter(submission=OuterRef("pk"), report=Report.FAILED, report_at__gte=since)
+    return rows.filter(Exists(reported))
+
+
+def delayed(rows: QuerySet[Submission]) -> QuerySet[Submission]:
+    """Those whose first try was longer ago than their senders take for granted (reliability R69)."""
+    return rows.filter(phase=Phase.RETRY, first_try_at__lte=timezone.now() - TELL_AFTER)
 
 
 def recently_refused(rows: QuerySet[Action]) -> QuerySet[Action]:

@@ -18,7 +18,15 @@ from webmail.journal.actions import putting_back
 from webmail.journal.errors import ActionRefused
 from webmail.journal.models import Action
 from webmail.outbox import control, doubt
-from webmail.outbox.models import CANCELLABLE, CLAIMABLE, Phase, Submission, SubmissionEvent, SubmissionRecipient
+from webmail.outbox.models import (
+    CANCELLABLE,
+    CLAIMABLE,
+    HeldFor,
+    Phase,
+    Submission,
+    SubmissionEvent,
+    SubmissionRecipient,
+)
 from webmail.panel import cells, health
 from webmail.panel.filters import ActionTrouble, MailboxTrouble, SubmissionTrouble
 from webmail.panel.listing import Listing, ReadOnlyInline, carry_out
@@ -158,7 +166,17 @@ class RecipientInline(ReadOnlyInline):
 
     model = SubmissionRecipient
     verbose_name_plural = _("recipients")
-    fields = ("email", "status", "reply")
+    fields = ("email", "status", "reply", "reported", "read")
+    readonly_fields = ("reported", "read")
+
+    @admin.display(description=_("reported later"))
+    def reported(self, recipient: SubmissionRecipient) -> str:
+        words = (recipient.get_report_display(), recipient.report_code, recipient.report_text)
+        return " ".join(str(word) for word in words if word) or cells.EMPTY
+
+    @admin.display(description=_("read"))
+    def read(self, recipient: SubmissionRecipient) -> SafeString:
+        return cells.moment(recipient.read_at)
 
 
 class EventInline(ReadOnlyInline):
@@ -179,17 +197,23 @@ class SubmissionPages(_OfAccount):
     """The send queue: phase, tries and replies. Subject and text are the sender's and not shown."""
 
     list_display = ("public_id", "account_link", "phase_word", "attempts", "created", "next_try", "reply")
-    list_filter = (SubmissionTrouble, "phase")
-    search_fields = ("public_id", "message_id", "mail_from", "account__address", "recipients__email")
+    list_filter = (SubmissionTrouble, "phase", "held_for", "kind", "created_at")
+    search_fields = ("public_id", "message_id", "mail_from", "account__address", "recipients__email", "server")
     ordering = ("-id",)
-    actions = ("retry_now", "take_back", "stop_trying", "mark_sent", "send_again")
+    actions = ("retry_now", "send_now", "take_back", "stop_trying", "mark_sent", "send_again")
     inlines = (RecipientInline, EventInline)
     fieldsets = (
-        (None, {"fields": ("public_id", "account_link", "user", "mail_from", "message_id", "size_bytes")}),
+        (None, {"fields": ("public_id", "account_link", "user", "kind", "mail_from", "message_id", "size_bytes")}),
         (
             _("Delivery"),
-            {"fields": ("condition", "last_reply", "attempts", "send_at", "first_try_at", "next_try", "accepted_at")},
+            {
+                "fields": (
+                    *("condition", "held_for", "server", "last_reply", "attempts", "send_at", "send_zone"),
+                    *("first_try_at", "next_try", "told_delayed_at", "accepted_at"),
+                )
+            },
         ),
+        (_("Asked for"), {"fields": ("notify", "wants_receipt", "requires_tls")}),
         (_("Work"), {"fields": ("lease_owner", "lease_until", "sent_copy_failures", "created_at")}),
     )
     readonly_fields = ("account_link", "condition", "next_try")
@@ -200,6 +224,8 @@ class SubmissionPages(_OfAccount):
             acts.append("retry_now")
         if row.phase in CANCELLABLE:
             acts.append("take_back")
+        if row.phase == Phase.HELD and row.held_for == HeldFor.RESTORE:
+            acts.append("send_now")
         if row.phase == Phase.RETRY:
             acts.append("stop_trying")
         if row.phase == Phase.UNCONFIRMED:
@@ -216,6 +242,22 @@ class SubmissionPages(_OfAccount):
             event="submission.retry_asked",
             done="will be tried at once.",
             refused="not waiting for a try.",
+        )
+
+    @admin.action(description=_("Let go (was held since a backup was restored)"))
+    def send_now(self, request: HttpRequest, rows: QuerySet[Submission]) -> None:
+        """For those that were not sent between the backup and its return; what the sender scheduled stays scheduled."""
+
+        def act(submission: Submission) -> bool:
+            return submission.held_for == HeldFor.RESTORE and control.send_now(submission)
+
+        carry_out(
+            request,
+            rows,
+            act,
+            event="submission.released",
+            done="will be sent.",
+            refused="not held since a backup was restored.",
         )
 
     @admin.action(description=_("Take back (becomes a draft again)"))

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.credentials import CredentialError
-from accounts.models import AccountState, ConnectionTest, Identity, MailAccount
+from accounts.models import AccountState, ConnectionTest, Identity, MailAccount, OutgoingServer
 from webmail.outbox.models import Submission
 from webmail.panel import cells
 from webmail.panel.filters import AccountTrouble
@@ -52,6 +52,13 @@ class IdentityInline(ReadOnlyInline):
     fields = ("name", "email", "reply_to", "is_default")
 
 
+class OutgoingServerInline(ReadOnlyInline):
+    """Further servers to send with, in the order they are tried."""
+
+    model = OutgoingServer
+    fields = ("position", "host", "port", "security", "username", "trouble")
+
+
 @admin.register(MailAccount, site=panel_site)
 class MailAccountPages(Listing):
     """Condition of each account, and what can be done about it."""
@@ -65,7 +72,7 @@ class MailAccountPages(Listing):
     search_fields = ("address", "user__email", "incoming_host", "outgoing_host")
     ordering = ("address",)
     actions = ("sync_now", "pause", "resume", "test_again")
-    inlines = (IdentityInline,)
+    inlines = (IdentityInline, OutgoingServerInline)
     fieldsets = (
         (None, {"fields": ("address", "user_link", "name", "created_at")}),
         (
@@ -83,13 +90,13 @@ class MailAccountPages(Listing):
                 )
             },
         ),
-        (_("Servers"), {"fields": ("incoming", "incoming_username", "outgoing", "outgoing_username")}),
-        (_("Rules"), {"fields": ("leave_on_server", "leave_days", "saves_sent_itself", "is_unified")}),
+        (_("Servers"), {"fields": ("incoming", "incoming_username", "outgoing", "outgoing_username", "offers")}),
+        (_("Rules"), {"fields": ("leave_on_server", "leave_days", "sent_copy", "saves_sent_itself", "is_unified")}),
         (_("More"), {"fields": ("mailboxes", "submissions")}),
     )
     readonly_fields = (
         *("user_link", "condition", "since", "last_sync", "next_try", "traffic", "last_test"),
-        *("incoming", "outgoing", "mailboxes", "submissions"),
+        *("incoming", "outgoing", "offers", "mailboxes", "submissions"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MailAccount]:
@@ -222,6 +229,11 @@ class MailAccountPages(Listing):
         if not account.can_send:
             return cells.EMPTY
         return f"SMTP {account.outgoing_host}:{account.outgoing_port} ({account.get_outgoing_security_display()})"
+
+    @admin.display(description=_("offered by the outgoing server"))
+    def offers(self, account: MailAccount) -> str:
+        pairs = account.outgoing_offers.items()
+        return ", ".join(f"{name} {value}".strip() for name, value in pairs) or cells.EMPTY
 
     @admin.display(description=_("last connection test"))
     def last_test(self, account: MailAccount) -> SafeString:

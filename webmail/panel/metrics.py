@@ -1,4 +1,4 @@
-"""Figures of sync for Prometheus (/metrics), counted from rows when somebody asks, at most every few seconds (R94).
+"""Figures of sync and sending for Prometheus (/metrics), counted from rows when somebody asks, at most every few seconds (R94).
 
 All processes that serve pages give the same figures: they tell of the installation, not of the process.
 """
@@ -18,6 +18,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from accounts.models import AccountState, MailAccount
+from webmail.outbox.models import Phase, Submission
+from webmail.outbox.queries import queue_figures
 from webmail.panel import health
 from webmail.store.models import Mailbox
 
@@ -26,7 +28,7 @@ log = structlog.get_logger(__name__)
 KEEP_S = 10.0  # how long figures are given again without counting
 
 
-class SyncFigures(Collector):
+class Figures(Collector):
     """See the module."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,7 +55,7 @@ class SyncFigures(Collector):
 
 def register() -> None:
     """Once in a process."""
-    REGISTRY.register(SyncFigures())
+    REGISTRY.register(Figures())
 
 
 def _count() -> Iterator[Metric]:
@@ -68,6 +70,7 @@ def _count() -> Iterator[Metric]:
     yield from _actions()
     yield _gauge("bodies_missing", "Messages whose bytes are not here, 10000 at most", health.missing_bodies().length)
     yield _listening()
+    yield from _submissions()
 
 
 def _accounts() -> Metric:
@@ -89,6 +92,21 @@ def _actions() -> Iterator[Metric]:
     yield _gauge("actions_open", "Acts of users that servers must still be told", figures.open)
     yield _gauge("actions_oldest_seconds", "Age of the oldest of them", max(age, 0.0))
     yield _gauge("actions_tried_often", "Those of them tried more than 3 times", figures.tried_often)
+
+
+def _submissions() -> Iterator[Metric]:
+    figures = queue_figures()
+    metric = GaugeMetricFamily("pillarbox_submissions", "Messages to be sent and sent, by phase", labels=["phase"])
+    for phase in Phase.values:
+        metric.add_metric([phase], figures.by_phase.get(phase, 0))
+    yield metric
+    yield _gauge("submissions_unconfirmed", "Messages of which nobody knows whether they left", figures.unconfirmed)
+    yield _gauge("submissions_oldest_due_seconds", "Age of the oldest that should have left", figures.oldest_due_s)
+    yield _gauge("submissions_tried_often", "Waiting messages tried more than 3 times", figures.tried_often)
+    yield _gauge("submissions_without_copy", "Sent messages whose copy is not filed", figures.without_copy)
+    yield _gauge("submissions_tries", "Tries so far for messages that wait for another", figures.tries)
+    came_back = health.recently_came_back(Submission.objects.all()).count()
+    yield _gauge("submissions_came_back", "Messages that came back in the last 7 days", came_back)
 
 
 def _listening() -> Metric:

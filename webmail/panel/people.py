@@ -56,7 +56,7 @@ class UserForm(_CleanAddress):
 
     class Meta:
         model = User
-        fields = ("email", "name", "is_active", "is_staff")
+        fields = ("email", "name", "is_active", "is_staff", "daily_messages", "daily_new_recipients")
 
 
 @admin.register(User, site=panel_site)
@@ -77,6 +77,13 @@ class UserPages(UserAdmin, Listing):  # type: ignore[misc, type-arg]
     fieldsets = (
         (None, {"fields": ("email", "name", "accounts_link")}),
         (_("Access"), {"fields": ("is_active", "is_staff", "password_link", "last_login", "date_joined")}),
+        (
+            _("Sending in 24 hours"),
+            {
+                "fields": ("daily_messages", "daily_new_recipients"),
+                "description": _("Empty: as the installation says. 0: no limit. What is above it waits."),
+            },
+        ),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "is_staff", "usable_password", "password1", "password2")}),)
     actions = ("suspend", "readmit")

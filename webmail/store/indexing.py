@@ -6,6 +6,8 @@ came to no end goes alone, and after `MAX_TRIES` it is left as it is, readable a
 
 After them the search documents that a first listing left for later: an Email whose bytes are parsed has got its own then, and
 writing it twice costs three times as much.
+
+Who wants to look at what was parsed, listens to `signals.body_read`.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from django.db.models import F
 from webmail import dispatch
 from webmail.mime.body import decompose
 from webmail.mime.limits import MessageTooLargeError
+from webmail.mime.part import Message
 from webmail.mime.preview import make_preview
 from webmail.mime.search_text import body_search_text
-from webmail.store import contents
+from webmail.store import contents, signals
 from webmail.store.contents import NotHere
 from webmail.store.emails import ParsedBody, store_parsed
 from webmail.store.errors import BlobDamaged, BlobMissing
@@ -78,22 +81,34 @@ def _next_batch(account_id: int) -> list[Email]:
 def _index(account_id: int, batch: list[Email]) -> None:
     ids = [email.pk for email in batch]
     Email.objects.filter(pk__in=ids).update(body_failures=F("body_failures") + 1)
-    parsed = [item for email in batch if (item := _parse(email)) is not None]
-    store_parsed(account_id, parsed)
+    store_parsed(account_id, [item for email in batch if (item := _parse_and_tell(email)) is not None])
 
 
-def _parse(email: Email) -> ParsedBody | None:
-    """What is in the message; None when it raised and shall be tried again alone."""
+def _parse_and_tell(email: Email) -> ParsedBody | None:
+    """What is in the message, with whoever listens told of it; None when it raised and shall be tried again alone."""
     if email.body_failures >= MAX_TRIES:
         log.warning("index.given_up", account=email.account_id, email=email.pk)
         return _without_text(email, UNREADABLE)
+    found = _parse(email)
+    if not isinstance(found, tuple):
+        return found
+    parsed, message = found
+    # Not among the errors of parsing: a database that is busy says nothing about the message.
+    signals.body_read.send(sender=Email, email=email, message=message)
+    return parsed
+
+
+def _parse(email: Email) -> tuple[ParsedBody, Message] | ParsedBody | None:
     try:
         message = contents.read_message(email)
-        return ParsedBody(
-            email.pk,
-            preview=make_preview(message),
-            search_text=body_search_text(message),
-            has_attachment=decompose(message.root).has_attachment,
+        return (
+            ParsedBody(
+                email.pk,
+                preview=make_preview(message),
+                search_text=body_search_text(message),
+                has_attachment=decompose(message.root).has_attachment,
+            ),
+            message,
         )
     except MessageTooLargeError:
         return _without_text(email, TOO_LARGE)

@@ -222,6 +222,10 @@ class PackStore:
         return _OpenPack(name, descriptor, 0)
 
 
+# Full, over quota, over the limit of a file, read-only since an error, or broken: whatever it is, nothing was stored.
+_TAKES_NO_MORE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+
+
 def check_space(root: Path) -> None:
     """Raises `StorageFull` when less than 1 GB and less than 5 % of the disk are left (reliability R88)."""
     root.mkdir(parents=True, exist_ok=True)
@@ -241,7 +245,7 @@ def _is_locked(descriptor: int) -> bool:
 
 
 def _named(error: BaseException) -> BaseException:
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if isinstance(error, OSError) and error.errno in _TAKES_NO_MORE:
         return StorageFull("the disk is full")
     return error
 

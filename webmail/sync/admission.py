@@ -17,6 +17,7 @@ from webmail.sync.errors import TooManyConnections
 
 CHECK_AFTER_S = 30.0  # a session idle for longer is asked for a sign of life before it is used
 KEEP_S = 300.0  # then it is closed
+KEEP_SMTP_S = 30.0  # submission servers hang up early on who says nothing
 ADMISSION_S = 30.0  # how long to wait for a connection to become free
 # Threads that may wait for the connections of one host, and in all: the others have work elsewhere, and come back later.
 WAITING_OF_HOST, WAITING = 3, 5
@@ -45,6 +46,7 @@ class Ticket:
     for_backfill: bool = False
     max_account: int = WORKING + 1
     max_host: int = 8
+    keep_s: float | None = None  # None: as long as any
     session: Session | None = None
     idle_s: float = 0.0
     asked_at: float = field(default_factory=time.monotonic)
@@ -118,6 +120,19 @@ class Pool:
         for kept in closing:
             kept.session.close()
 
+    def close_stale(self, service: Service) -> None:
+        """Log out of what was kept for long enough."""
+        with self._changed:
+            now = time.monotonic()
+            closing = self._drop([kept for kept in self._kept if kept.ticket.service == service and _is_old(kept, now)])
+        for kept in closing:
+            kept.session.close()
+
+    def keeps(self, service: Service) -> bool:
+        """Whether any session of this kind is kept."""
+        with self._changed:
+            return any(kept.ticket.service == service for kept in self._kept)
+
     # Under the lock -----------------------------------------------------------------------------------------
 
     def _try(self, ticket: Ticket, deadline: float) -> list[_Kept] | None:
@@ -177,8 +192,7 @@ class Pool:
         return [
             kept
             for kept in self._kept
-            if now - kept.since > KEEP_S
-            or kept.session.is_closed
+            if _is_old(kept, now)
             or (ticket.digest and kept.ticket.account_key == ticket.account_key and kept.ticket.digest != ticket.digest)
         ]
 
@@ -207,6 +221,11 @@ class Pool:
     def _uncount(self, ticket: Ticket) -> None:
         self._of_account[ticket.account_key] -= 1
         self._of_host[ticket.host_key] -= 1
+
+
+def _is_old(kept: _Kept, now: float) -> bool:
+    keep_s = KEEP_S if kept.ticket.keep_s is None else kept.ticket.keep_s
+    return now - kept.since > keep_s or kept.session.is_closed
 
 
 def _fits(kept: Ticket, wanted: Ticket) -> bool:

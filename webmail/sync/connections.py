@@ -1,7 +1,7 @@
 """Connections to mail servers: where to, with which secret, and how many. Only workers import this.
 
-IMAP sessions are kept for a few minutes after use, since a login costs several round trips. The secret is opened just
-before a session begins and lives in a local variable (security R49). `admission` says who may open one now. A server that
+Sessions are kept for a while after use, since a login costs several round trips: IMAP some minutes, SMTP as long as a
+submission server likes it. The secret is opened just before a session begins and lives in a local variable (security R49). `admission` says who may open one now. A server that
 says we have too many closes the gate of its host for all processes for a while; that is no wrong password (sync Y81).
 """
 
@@ -12,19 +12,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
-from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
 
 from accounts import credentials
 from accounts.models import Credential, MailAccount
-from webmail.protocols.errors import BadArgument, ProtocolError
+from webmail.protocols.errors import ProtocolError
 from webmail.protocols.imap import session as imap
 from webmail.protocols.login import Login
 from webmail.protocols.pop3 import session as pop3
-from webmail.protocols.smtp import session as smtp
 from webmail.protocols.transport import Endpoint, Security
 from webmail.store import gates
 from webmail.sync import admission, alerts, refusals
@@ -38,17 +35,9 @@ log = structlog.get_logger(__name__)
 GATE_CACHE_S = 5.0  # how long a process may not notice that another one has lowered the gate of a host
 POP3_CONNECTIONS = 1  # the server locks the mailbox (RFC 1939 section 3)
 
-Purpose = Literal["incoming", "outgoing"]
 
-
-def endpoint(account: MailAccount, purpose: Purpose) -> Endpoint:
-    """Where an account's server is. Raises `BadArgument` for outgoing mail of an account that cannot send."""
-    if purpose == "incoming":
-        host, port, security = account.incoming_host, account.incoming_port, account.incoming_security
-    else:
-        if not account.can_send or account.outgoing_port is None:
-            raise BadArgument("this account has no server to send with")
-        host, port, security = account.outgoing_host, account.outgoing_port, account.outgoing_security
+def endpoint_at(host: str, port: int, security: str) -> Endpoint:
+    """A server as the operator lets us reach it (security R26)."""
     return Endpoint(
         host,
         port,
@@ -58,6 +47,11 @@ def endpoint(account: MailAccount, purpose: Purpose) -> Endpoint:
     )
 
 
+def incoming_endpoint(account: MailAccount) -> Endpoint:
+    """Where an account's IMAP or POP3 server is."""
+    return endpoint_at(account.incoming_host, account.incoming_port, account.incoming_security)
+
+
 @contextmanager
 def account_session(account: MailAccount, *, for_backfill: bool = False) -> Iterator[imap.LiveImapSession]:
     """A logged-in IMAP session, kept or new. After an error inside the block it is closed, else kept.
@@ -65,24 +59,24 @@ def account_session(account: MailAccount, *, for_backfill: bool = False) -> Iter
     `for_backfill`: for work that takes long and nobody waits for; an account has one such connection at a time.
     Raises what `protocols.imap.session.open_session` raises, `CredentialError` and `TooManyConnections`.
     """
-    ticket = _ticket(account, account.incoming_host, "imap", for_backfill=for_backfill)
+    ticket = ticket_for(account, account.incoming_host, "imap", for_backfill=for_backfill)
     ticket.digest = _digest(account)
-    _pool.admit(ticket)
+    pool.admit(ticket)
     try:
         session = _kept_session(ticket) or _open_imap(account)
     except BaseException:
-        _pool.leave(ticket, None)
+        pool.leave(ticket, None)
         raise
     is_sound = False
     try:
-        with _noticing_too_many(account.incoming_host, "imap"):
+        with noticing_too_many(account.incoming_host, "imap"):
             yield session
         is_sound = True
     finally:
         said = session.take_alerts()  # before somebody else may have the session
         if not is_sound:
             session.close()
-        _pool.leave(ticket, session if is_sound and not session.is_closed else None)
+        pool.leave(ticket, session if is_sound and not session.is_closed else None)
         budget.count_session(account.pk, session)
         alerts.tell(account.pk, said)
 
@@ -90,46 +84,22 @@ def account_session(account: MailAccount, *, for_backfill: bool = False) -> Iter
 @contextmanager
 def pop3_session(account: MailAccount) -> Iterator[pop3.LivePop3Session]:
     """A signed-in POP3 session. It ends without QUIT unless the block calls it: then nothing is deleted (sync Y90)."""
-    ticket = _ticket(account, account.incoming_host, "pop3")
+    ticket = ticket_for(account, account.incoming_host, "pop3")
     ticket.max_account = POP3_CONNECTIONS
-    _pool.admit(ticket)
+    pool.admit(ticket)
     try:
-        with _noticing_too_many(account.incoming_host, "pop3", at_login=True):
-            _wait_turn(account.incoming_host)
-            session = pop3.open_session(endpoint(account, "incoming"), _login(account, Credential.Purpose.INCOMING))
+        with noticing_too_many(account.incoming_host, "pop3", at_login=True):
+            wait_turn(account.incoming_host)
+            session = pop3.open_session(incoming_endpoint(account), login_of(account, Credential.Purpose.INCOMING))
         with session:
             yield session
     finally:
-        _pool.leave(ticket, None)
-
-
-@contextmanager
-def smtp_session(account: MailAccount) -> Iterator[smtp.LiveSmtpSession]:
-    """A submission session, signed in when the account has a user name for it. Closed at the end of the block."""
-    where = endpoint(account, "outgoing")
-    ticket = _ticket(account, account.outgoing_host, "smtp")
-    _pool.admit(ticket)
-    try:
-        login = _login(account, Credential.Purpose.OUTGOING) if account.outgoing_username else None
-        with _noticing_too_many(account.outgoing_host, "smtp", at_login=True):
-            session = smtp.open_session(where, login, ehlo_name=ehlo_name())
-        try:
-            yield session
-        finally:
-            session.close()
-    finally:
-        _pool.leave(ticket, None)
-
-
-def ehlo_name() -> str:
-    """How we name ourselves to submission servers: the host of BASE_URL, or the loopback address literal."""
-    host = urlsplit(settings.BASE_URL).hostname or ""
-    return host if "." in host and ":" not in host else "[127.0.0.1]"
+        pool.leave(ticket, None)
 
 
 def close_kept_sessions() -> None:
     """Log out of everything that is kept: at the end of a process, or between tests."""
-    _pool.close_kept()
+    pool.close_kept()
     with _gate_lock:
         _gate_limits.clear()
 
@@ -139,13 +109,13 @@ def imap_login(account: MailAccount) -> Login:
 
     Raises `CredentialError`.
     """
-    return _login(account, Credential.Purpose.INCOMING)
+    return login_of(account, Credential.Purpose.INCOMING)
 
 
 def note_too_many(host: str, service: Service, error: Exception) -> None:
     """The server says we hold too many connections: close what we keep, and be content with fewer for a while (Y81)."""
-    open_now = _pool.open_at(host, service)
-    _pool.close_kept(lambda ticket: ticket.host_key == (host.lower(), service))
+    open_now = pool.open_at(host, service)
+    pool.close_kept(lambda ticket: ticket.host_key == (host.lower(), service))
     # The one that was refused counts as open still.
     limit = max(min(open_now - 1, _limit_of_host(host) // 2), 1)
     gates.lower_gate(host, limit=limit, reason=plain_reason(error))
@@ -155,7 +125,7 @@ def note_too_many(host: str, service: Service, error: Exception) -> None:
 
 
 @contextmanager
-def _noticing_too_many(host: str, service: Service, *, at_login: bool = False) -> Iterator[None]:
+def noticing_too_many(host: str, service: Service, *, at_login: bool = False) -> Iterator[None]:
     try:
         yield
     except ProtocolError as error:
@@ -164,7 +134,7 @@ def _noticing_too_many(host: str, service: Service, *, at_login: bool = False) -
         raise
 
 
-def _ticket(account: MailAccount, host: str, service: Service, *, for_backfill: bool = False) -> Ticket:
+def ticket_for(account: MailAccount, host: str, service: Service, *, for_backfill: bool = False) -> Ticket:
     return Ticket(
         account.pk,
         host.lower(),
@@ -188,7 +158,7 @@ def _limit_of_host(host: str) -> int:
     return limit
 
 
-def _wait_turn(host: str) -> None:
+def wait_turn(host: str) -> None:
     time.sleep(_pacer.wait_s(host.lower(), profile(host).connects_per_s))
 
 
@@ -204,13 +174,13 @@ def _kept_session(ticket: Ticket) -> imap.LiveImapSession | None:
 
 
 def _open_imap(account: MailAccount) -> imap.LiveImapSession:
-    with _noticing_too_many(account.incoming_host, "imap", at_login=True):
+    with noticing_too_many(account.incoming_host, "imap", at_login=True):
         login = imap_login(account)
-        _wait_turn(account.incoming_host)
-        return imap.open_session(endpoint(account, "incoming"), login)
+        wait_turn(account.incoming_host)
+        return imap.open_session(incoming_endpoint(account), login)
 
 
-def _login(account: MailAccount, purpose: str) -> Login:
+def login_of(account: MailAccount, purpose: str) -> Login:
     secret = credentials.open_secret(account, purpose=purpose)
     username = account.incoming_username if purpose == Credential.Purpose.INCOMING else account.outgoing_username
     return Login(username, secret.value, secret.mechanism)
@@ -238,7 +208,7 @@ def _is_alive(session: imap.LiveImapSession) -> bool:
     return not session.is_closed
 
 
-_pool = Pool()
+pool = Pool()
 _pacer = Pacer()
 _gate_lock = threading.Lock()
 _gate_limits: dict[str, tuple[float, int]] = {}  # host -> when it was looked up, and the limit

@@ -120,3 +120,41 @@ def is_too_many_connections(error: Exception, *, at_login: bool = False) -> bool
         return True
     said = error.server_text.lower()
     return any(words in said for words in _TOO_MANY_WORDS)
+
+
+# Gmail "Daily user sending limit exceeded" (5.4.5), Microsoft "reached your daily limit for message recipients" (5.1.90) and
+# "SubmissionQuotaExceeded", Zoho, GMX, iCloud and hosters in many words. What a recipient's mailbox may receive is none.
+_LIMIT_CODES = frozenset({"5.4.5", "4.4.5", "5.1.90", "4.7.28", "5.7.28"})
+_LIMIT_WORDS = (
+    "sending limit",
+    "sending quota",
+    "sending rate",
+    "submissionquota",
+    "submission quota",
+    "daily limit",
+    "daily message limit",
+    "daily user",
+    "hourly limit",
+    "messages per day",
+    "messages per hour",
+    "emails per hour",
+    "emails per day",
+    "rate limit",
+    "ratelimit",
+    "too many messages sent",
+    "limit for message recipients",
+)
+_SESSION_WORDS = ("session", "per connection", "this connection")
+
+
+def is_sending_limit(enhanced: str, text: str) -> bool:
+    """Whether a submission server says that this account may send nothing more for a while. No fault of the message."""
+    said = text.lower()
+    if ends_session(text):
+        return False
+    return enhanced in _LIMIT_CODES or any(words in said for words in _LIMIT_WORDS)
+
+
+def ends_session(text: str) -> bool:
+    """Whether a refusal is about this connection only: on a new one the next message is welcome."""
+    return any(words in text.lower() for words in _SESSION_WORDS)

@@ -24,6 +24,7 @@ from webmail.mime.limits import MessageTooLargeError
 from webmail.mime.parameters import parse_parameters
 from webmail.mime.part import Message, Part
 from webmail.mime.plain_text import plain_text_to_html, unflow
+from webmail.mime.reports.receipt_wishes import ReceiptRequest, receipt_wanted
 from webmail.mime.safe_html.document import HTML_CSS, PLAIN_TEXT_CSS, message_document
 from webmail.mime.safe_html.sanitize import sanitize
 from webmail.store import contents
@@ -109,6 +110,7 @@ class Content:
     blocked_remote: int = 0
     is_truncated: bool = False
     lacks_pictures: bool = False  # pictures that the text shows are still on the server
+    receipt: ReceiptRequest | None = None  # the sender asks to be told that it was read
     frame_lines: int = 0  # about how many lines the frame has; 0: as high as there is room
 
 
@@ -144,6 +146,10 @@ def body_document(email: Email, content: Content) -> str:
 
 def _read(user: User, email: Email) -> Content:
     message = parse_email(email)
+    return replace(_content_of(user, email, message), receipt=receipt_wanted(message))
+
+
+def _content_of(user: User, email: Email, message: Message) -> Content:
     body = decompose(message.root)
     if any(part.type == "text/html" for part in body.html_body):
         found = _html_content(user, email, body.html_body, body.attachments)

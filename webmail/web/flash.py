@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest
+from django.utils import timezone
 
+SECONDS = "{seconds}"
 _KINDS = {messages.ERROR: "danger", messages.WARNING: "warn"}
 _LEVELS = {"danger": messages.ERROR, "warn": messages.WARNING, "info": messages.INFO}
 
@@ -37,23 +40,51 @@ class Link:
 
 @dataclass(frozen=True)
 class Toast:
-    """One line of text, perhaps with an act (Undo) and a link (View). `kind`: info, warn or danger."""
+    """One line of text, perhaps with an act (Undo) and a link (View). `kind`: info, warn or danger.
+
+    One that is about something under way has `follow`, the address that answers with the toast as it is by then, and
+    stays until that says so. `{seconds}` in its text counts down to `until`, a time of the server's (ISO).
+    """
 
     text: str
     kind: str = "info"
     act: Act | None = None
     link: Link | None = None
+    follow: str = ""
+    until: str = ""
+    is_sticky: bool = False  # stays until it is closed
+
+    @property
+    def seconds_left(self) -> float:
+        """Until `until`; 0 without one or when it is over."""
+        if not self.until:
+            return 0.0
+        return max(0.0, (datetime.fromisoformat(self.until) - timezone.now()).total_seconds())
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """What stands before and behind the seconds; all of it and nothing when there are none."""
+        before, _mark, after = self.text.partition(SECONDS)
+        return before, after
+
+    @property
+    def has_seconds(self) -> bool:
+        return SECONDS in self.text
 
 
 def add(request: HttpRequest, toast: Toast) -> None:
     """Show this toast on the next page or fragment that is rendered."""
-    extra = {"act": asdict(toast.act) if toast.act else None, "link": asdict(toast.link) if toast.link else None}
+    extra = {name: value for name, value in asdict(toast).items() if name not in {"text", "kind"} and value}
     messages.add_message(request, _LEVELS[toast.kind], toast.text, extra_tags=json.dumps(extra))
 
 
 def take(request: HttpRequest) -> list[Toast]:
-    """All toasts that wait; they are not shown again."""
-    if not hasattr(request, "_messages"):
+    """All toasts that wait; they are not shown again.
+
+    A page that renews itself in the background takes none: they are for the page that the person is led to next, perhaps
+    in another window.
+    """
+    if not hasattr(request, "_messages") or (request.method == "GET" and "HX-Request" in request.headers):
         return []
     found = []
     for message in messages.get_messages(request):
@@ -64,6 +95,9 @@ def take(request: HttpRequest) -> list[Toast]:
                 kind=_KINDS.get(message.level, "info"),
                 act=Act(**extra["act"]) if extra.get("act") else None,
                 link=Link(**extra["link"]) if extra.get("link") else None,
+                follow=extra.get("follow", ""),
+                until=extra.get("until", ""),
+                is_sticky=extra.get("is_sticky", False),
             )
         )
     return found

@@ -33,6 +33,7 @@ def environment(**options: Any) -> Environment:
     env.filters.update(
         list_date=text.list_date,
         full_date=text.full_date,
+        when=text.when,
         iso=text.iso,
         ago=text.ago,
         size=text.size,

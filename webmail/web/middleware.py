@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
@@ -17,6 +18,8 @@ from webmail.web.content_links import is_content_host
 from webmail.web.views import errors
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+ZONE_COOKIE = "zone"  # written by static/js/schedule.js
+MAX_ZONE_CHARS = 64
 CONTENT_VIEWS = frozenset({"message_body", "message_part"})
 
 
@@ -40,7 +43,7 @@ class PrivateResponses:
         if refusal is not None:
             return finish(request, refusal(request))
         was_signed_in = request.user.is_authenticated
-        with zone_of(request.user):
+        with zone_of(request.user, request):
             return finish(request, self.get_response(request), was_signed_in=was_signed_in)
 
     async def _respond_async(self, request: HttpRequest) -> HttpResponse:
@@ -48,7 +51,7 @@ class PrivateResponses:
         if refusal is not None:
             return finish(request, await sync_to_async(refusal)(request))
         user = await request.auser()
-        with zone_of(user):
+        with zone_of(user, request):
             response = await self.get_response(request)
         return finish(request, response, was_signed_in=user.is_authenticated)
 
@@ -81,13 +84,14 @@ def finish(request: HttpRequest, response: HttpResponse, *, was_signed_in: bool 
     return response
 
 
-def zone_of(user: Any) -> AbstractContextManager[None]:
-    """Times in the person's own zone, else in the server's."""
-    try:
-        zone = ZoneInfo(getattr(user, "timezone", "") or "")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        zone = None
-    return timezone.override(zone)
+def zone_of(user: Any, request: HttpRequest) -> AbstractContextManager[None]:
+    """Times in the zone the person has chosen, else in that of the browser, which a script tells, else in the server's."""
+    for name in (getattr(user, "timezone", ""), request.COOKIES.get(ZONE_COOKIE, "")[:MAX_ZONE_CHARS]):
+        try:
+            return timezone.override(ZoneInfo(unquote(name) or "-"))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return timezone.override(None)
 
 
 def _is_content(request: HttpRequest) -> bool:

@@ -10,6 +10,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from webmail.outbox.receipts import ReceiptWish, wish_of
 from webmail.store import emails as stored
 from webmail.store.contents import is_readable
 from webmail.store.emails import keywords_of, memberships
@@ -17,6 +18,7 @@ from webmail.store.models import Email, Mailbox, Role
 from webmail.store.queries.accounts import visible_mailboxes
 from webmail.store.queries.emails import emails_in_thread, get_email_for, get_thread_for
 from webmail.web.bodies import Content, ContentUnreadable, read_content
+from webmail.web.came_back import CameBack, find_blocks
 from webmail.web.content_links import body_address
 from webmail.web.rows import own_addresses
 from webmail.web.text import short_name
@@ -58,6 +60,8 @@ class MessageView:
     is_own: bool
     is_open: bool
     body: Body | None
+    came_back: CameBack | None = None  # what became of it, or what it reports
+    receipt: ReceiptWish | None = None  # its sender asks to be told that it was opened
 
     @property
     def is_starred(self) -> bool:
@@ -119,8 +123,17 @@ def build_reading(user: User, public_id: str, emails: Sequence[Email]) -> Readin
     keywords = keywords_of(ids)
     own = own_addresses(user)
     opened = [email.pk for email in emails if email.is_unread or email is emails[-1]][-MAX_OPEN:]
+    blocks = find_blocks(user, [email for email in emails if email.pk in opened], own=own)
     messages = [
-        build_message(user, email, own=own, keywords=keywords[email.pk], is_open=email.pk in opened) for email in emails
+        build_message(
+            user,
+            email,
+            own=own,
+            keywords=keywords[email.pk],
+            is_open=email.pk in opened,
+            came_back=blocks.get(email.pk),
+        )
+        for email in emails
     ]
     inside = {mailbox_id for found in memberships(ids).values() for mailbox_id in found}
     accounts = list({email.account_id: email.account for email in emails}.values())
@@ -146,11 +159,19 @@ def _fold(messages: Sequence[MessageView]) -> tuple[tuple[MessageView, ...], ...
 
 
 def build_message(
-    user: User, email: Email, *, own: Collection[str], keywords: Collection[str], is_open: bool
+    user: User,
+    email: Email,
+    *,
+    own: Collection[str],
+    keywords: Collection[str],
+    is_open: bool,
+    came_back: CameBack | None = None,
 ) -> MessageView:
     """One message; its bytes are read only when it is open."""
     addresses = email.addresses
     sender = show_address(*(addresses.get("from") or [["", ""]])[0])
+    body = build_body(user, email) if is_open else None
+    request = body.content.receipt if body is not None and body.content is not None else None
     return MessageView(
         email=email,
         sender=sender,
@@ -159,7 +180,9 @@ def build_message(
         keywords=keywords,
         is_own=sender[1].casefold() in own,
         is_open=is_open,
-        body=build_body(user, email) if is_open else None,
+        body=body,
+        came_back=came_back,
+        receipt=wish_of(user, email, request, keywords=keywords),
     )
 
 

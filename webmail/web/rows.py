@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Identity, MailAccount, User
 from webmail.outbox import queries as outbox
-from webmail.outbox.models import Draft, FiledDraft
+from webmail.outbox.filed_copies import own_copies
+from webmail.outbox.models import Draft
+from webmail.outbox.outcomes import undelivered_among
 from webmail.store.models import Email, Mailbox, Role
 from webmail.store.queries.emails import ListRow, RowKey, read_rows
 from webmail.web.lists import ListSource
@@ -44,6 +46,7 @@ class Row:
     is_forwarded: bool = False
     has_attachment: bool = False
     is_draft: bool = False
+    is_undelivered: bool = False  # a sent one that did not reach somebody
 
 
 def own_addresses(user: User) -> frozenset[str]:
@@ -67,17 +70,21 @@ def build_rows(user: User, keys: Sequence[RowKey], context: RowContext, *, first
     """The rows of one page. `first_group`: the heading that stands above them already."""
     source = context.source
     if source.role == Role.DRAFTS:
-        keys = _without_filed(user, keys)
+        # Copies of our own drafts are shown as the draft they are copies of.
+        copies = own_copies(user, [key.email_id for key in keys])
+        keys = [key for key in keys if key.email_id not in copies]
+    failed = undelivered_among(user, [key.email_id for key in keys]) if source.role == Role.SENT else ()
     rows = []
     group = first_group
     for row in read_rows(keys, threaded=source.is_threaded):
         heading = date_group(row.email.received_at)
-        rows.append(_build_row(row, context, group="" if heading == group else heading))
+        is_failed = row.email.pk in failed
+        rows.append(_build_row(row, context, group="" if heading == group else heading, is_failed=is_failed))
         group = heading
     return rows
 
 
-def _build_row(row: ListRow, context: RowContext, *, group: str) -> Row:
+def _build_row(row: ListRow, context: RowContext, *, group: str, is_failed: bool) -> Row:
     email, source = row.email, context.source
     public_id = email.thread.public_id if source.is_threaded else email.public_id
     senders = email.addresses.get("from") or [["", ""]]
@@ -99,6 +106,7 @@ def _build_row(row: ListRow, context: RowContext, *, group: str) -> Row:
         is_forwarded="$forwarded" in row.keywords,
         has_attachment=row.has_attachment,
         is_draft="$draft" in row.keywords,
+        is_undelivered=is_failed,
     )
 
 
@@ -138,15 +146,6 @@ def _chips(row: ListRow, context: RowContext) -> tuple[str, ...]:
         return ()
     found = [context.mailboxes[pk] for pk in sorted(row.mailbox_ids) if pk in context.mailboxes]
     return tuple(mailbox_title(mailbox) for mailbox in found if mailbox.role != Role.INBOX)[:MAX_CHIPS]
-
-
-def _without_filed(user: User, keys: Sequence[RowKey]) -> list[RowKey]:
-    """Copies of our own drafts on the server are shown as the draft they are copies of."""
-    filed = FiledDraft.objects.filter(account__user=user, draft__isnull=False).values("message_id")
-    copies = set(
-        Email.objects.filter(pk__in=[key.email_id for key in keys], message_id__in=filed).values_list("pk", flat=True)
-    )
-    return [key for key in keys if key.email_id not in copies]
 
 
 def draft_rows(user: User, source: ListSource, accounts: Mapping[int, MailAccount]) -> list[Row]:

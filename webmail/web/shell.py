@@ -14,11 +14,14 @@ from functools import cached_property
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import AccountState, MailAccount, User
 from webmail.outbox import queries as outbox
+from webmail.outbox.overview import Counts, counts_of
 from webmail.store.models import Mailbox, Role
 from webmail.store.queries.accounts import MailboxNode, accounts_of, build_tree, visible_mailboxes
+from webmail.web.text import with_query
 
 _TROUBLED = (AccountState.FAILING, AccountState.AUTH_FAILED)
 ROLE_ICONS = {
@@ -47,6 +50,7 @@ class NavItem:
     count: int = 0
     is_strong: bool = False
     depth: int = 0
+    warning: str = ""  # words for a mark beside it: something needs a look
 
 
 @dataclass(frozen=True)
@@ -117,22 +121,31 @@ class Shell:
     def common(self) -> list[NavItem]:
         """The views over all accounts."""
         drafts = outbox.drafts_of(self.user).filter(filed_revision=0).count()
-        items = [
+        return [
             NavItem("inbox", _("Inbox"), "inbox", reverse("inbox"), self._unread(Role.INBOX), is_strong=True),
             NavItem("unread", _("Unread"), "mail", reverse("unread")),
             NavItem("starred", _("Starred"), "star", reverse("starred")),
             NavItem("drafts", _("Drafts"), "file-text", reverse("drafts"), drafts + self._total(Role.DRAFTS)),
+            *self._outgoing(),
             NavItem("sent", _("Sent"), "send", reverse("sent")),
         ]
-        waiting = self.outbox_count
-        if waiting:
-            items.append(NavItem("outbox", _("Outbox"), "clock", reverse("outbox"), waiting))
-        return items
+
+    def _outgoing(self) -> Iterable[NavItem]:
+        """Scheduled always has its line; the outbox has one while something waits or needs a look."""
+        counts = self.outbox_counts
+        scheduled = with_query(reverse("outbox"), {"show": "scheduled"})
+        yield NavItem("scheduled", _("Scheduled"), "calendar", scheduled, counts.scheduled)
+        if counts.waiting or counts.look:
+            number = counts.look
+            words = ngettext("%(count)s message needs a look", "%(count)s messages need a look", number)
+            warning = words % {"count": number} if number else ""
+            total = counts.waiting + number
+            yield NavItem("outbox", _("Outbox"), "send-horizontal", reverse("outbox"), total, warning=warning)
 
     @cached_property
-    def outbox_count(self) -> int:
+    def outbox_counts(self) -> Counts:
         """Messages that have not left, and those a person must look at."""
-        return outbox.waiting_of(self.user).count() + outbox.troubled_of(self.user).count()
+        return counts_of(self.user)
 
     @cached_property
     def unread(self) -> int:

@@ -19,15 +19,40 @@ PALETTE_SIZE = 8
 
 
 def list_date(moment: datetime) -> str:
-    """Today "14:10", last six days "Tue 14:10", this year "3 Mar", else "3 Mar 2024"; in the active zone."""
+    """Today "14:10", last six days "Tue 14:10", "tomorrow 09:00", this year "3 Mar", else "3 Mar 2024"; in the active zone."""
     local, now = timezone.localtime(moment), timezone.localtime()
     days = (now.date() - local.date()).days
     if days == 0:
         return _clock(local)
+    if days == -1:
+        return _("tomorrow %(time)s") % {"time": _clock(local)}
     if 0 < days <= WEEKDAYS_SHOWN:
         return f"{WEEKDAYS_ABBR[local.weekday()]} {_clock(local)}"
     day = f"{local.day} {str(MONTHS_3[local.month]).title()}"
     return day if local.year == now.year else f"{day} {local.year}"
+
+
+def when(moment: datetime, *, today: str | None = None) -> str:
+    """As a part of a sentence, of what is to come or just was: "today at 16:00", "tomorrow at 08:00", "on Monday at 08:00".
+
+    With `today=""` a time of this day is only "at 16:00".
+    """
+    local, now = timezone.localtime(moment), timezone.localtime()
+    days = (local.date() - now.date()).days
+    time = _clock(local)
+    if days == 0 and today == "":
+        return _("at %(time)s") % {"time": time}
+    if days in (-1, 0, 1):
+        day = {-1: _("yesterday"), 0: _("today"), 1: _("tomorrow")}[days]
+        return _("%(day)s at %(time)s") % {"day": day, "time": time}
+    day = str(WEEKDAYS[local.weekday()]) if 1 < days <= WEEKDAYS_SHOWN else day_of(local)
+    return _("on %(day)s at %(time)s") % {"day": day, "time": time}
+
+
+def day_of(local: datetime) -> str:
+    """ "28 March", with the year when it is another than this one."""
+    day = f"{local.day} {MONTHS[local.month]}"
+    return day if local.year == timezone.localtime().year else f"{day} {local.year}"
 
 
 def full_date(moment: datetime) -> str:

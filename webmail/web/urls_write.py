@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webmail.web.views import compose, fetching, mailbox_settings, outbox
+from webmail.web.views import compose, drafts, fetching, mailbox_settings, outbox, receipts, uploads
 
 urlpatterns = [
     path("compose/new", compose.compose_new, name="compose_new"),
+    path("compose/keep", drafts.draft_keep, name="draft_keep"),
+    path("compose/state", drafts.draft_states, name="draft_states"),
+    path("mail/m/<slug:email_id>/continue", drafts.draft_continue, name="draft_continue"),
+    path("compose/times", compose.compose_times, name="compose_times"),
     path("compose/<slug:draft_id>", compose.compose, name="compose"),
     path("compose/<slug:draft_id>/save", compose.compose_save, name="compose_save"),
     path("compose/<slug:draft_id>/files", compose.compose_files, name="compose_files"),
+    path("compose/<slug:draft_id>/uploads", uploads.upload_begin, name="upload_begin"),
+    path("compose/<slug:draft_id>/uploads/<slug:upload_id>", uploads.upload, name="upload"),
     path("outbox", outbox.outbox, name="outbox"),
+    path("outbox/restored", outbox.outbox_restored, name="outbox_restored"),
     path("outbox/<slug:submission_id>", outbox.outbox_item, name="outbox_item"),
+    path("outbox/<slug:submission_id>/toast", outbox.outbox_toast, name="outbox_toast"),
     path("outbox/<slug:submission_id>/act", outbox.outbox_act, name="outbox_act"),
+    path("mail/m/<slug:email_id>/receipt", receipts.receipt, name="receipt"),
     path("settings/accounts/<slug:account_id>/mailboxes", mailbox_settings.mailboxes, name="mailbox_settings"),
     path("settings/accounts/<slug:account_id>/fetching", fetching.fetching, name="account_fetching"),
     path("settings/accounts/<slug:account_id>/fetching/act", fetching.fetching_act, name="account_fetching_act"),

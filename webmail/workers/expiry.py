@@ -13,6 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import ConnectionTest
+from webmail.outbox import uploads
 from webmail.store.models import BlobLink, Heartbeat, Tombstone, TypeState
 from webmail.sync.checking import diagnose
 
@@ -32,6 +33,11 @@ def remove_expired_uploads() -> int:
     """The right to read bytes that were uploaded and never used."""
     expired = BlobLink.objects.filter(kind=BlobLink.Kind.UPLOAD, expires_at__lt=timezone.now())
     return BlobLink.objects.filter(pk__in=list(expired.values_list("pk", flat=True)[:SLICE])).delete()[0]
+
+
+def remove_abandoned_uploads() -> int:
+    """Files that stopped half way up, or that a client sent up and never used, a day after their last piece."""
+    return uploads.remove_abandoned()
 
 
 def remove_old_tombstones() -> int:

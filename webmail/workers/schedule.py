@@ -13,7 +13,7 @@ from django.db import close_old_connections
 from webmail.store import collection
 from webmail.sync.content import retention
 from webmail.sync.outgoing import deliver
-from webmail.workers import expiry
+from webmail.workers import expiry, restoring
 from webmail.workers.waiting import FINDERS, Bells, Finder
 
 log = structlog.get_logger(__name__)
@@ -35,10 +35,12 @@ def steps() -> list[Step]:
     """All steps, what people wait for first."""
     bells = Bells()
     return [
+        Step("restored backup", SWEEP_S, restoring.look_for_restore),  # before anything is sent
         Step("outbox", SWEEP_S, deliver.sweep_outbox),
         *(Step(task, SWEEP_S, partial(_ring, bells, task, find)) for task, find in FINDERS.items()),
         Step("old tests", SWEEP_S, expiry.remove_old_tests),
         Step("expired uploads", 600.0, expiry.remove_expired_uploads),
+        Step("abandoned uploads", 600.0, expiry.remove_abandoned_uploads),
         Step("old heartbeats", 600.0, expiry.remove_old_heartbeats),
         Step("old tombstones", HOUR_S, expiry.remove_old_tombstones),
         Step("ended sessions", HOUR_S, expiry.remove_ended_sessions),

@@ -20,7 +20,7 @@ from webmail.sync import connections, passes
 from webmail.sync.actions import replay
 from webmail.sync.checking import diagnose
 from webmail.sync.content import bodies, budget
-from webmail.sync.outgoing import deliver, draft_copies
+from webmail.sync.outgoing import deliver, draft_copies, lanes
 from webmail.sync.turns import turns
 from webmail.workers.heartbeat import Heartbeat
 from webmail.workers.memory import freeze_what_is_loaded
@@ -54,6 +54,7 @@ BODIES: Mapping[str, Callable[..., object]] = {
     "sync.drafts": draft_copies.file_drafts,
     "journal.replay": replay.replay_account,
     "outbox.deliver": deliver.deliver_submission,
+    deliver.TASK: deliver.deliver_account,
     "connections.test": diagnose.run_connection_test,
     "index.account": indexing.index_account,
 }
@@ -77,7 +78,14 @@ def _show_life(sender: Any, **_: Any) -> None:
     kind = str(sender.hostname).partition("@")[0]
     if kind == "net":
         turns.set_threads(sender.controller.concurrency)
+        lanes.set_threads(sender.controller.concurrency)
     _beats.append(Heartbeat(kind, is_forking=kind == "cpu").start())
+
+
+@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def _begin_to_end(**_: Any) -> None:
+    """Long drains end after the message they are at: nothing is left in doubt by a restart."""
+    lanes.close()
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]

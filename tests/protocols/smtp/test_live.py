@@ -81,3 +81,62 @@ def test_postfix_drops_a_message_without_its_dot(postfix: PostfixServer, dovecot
             if b"kept" in raw:
                 assert session.finish_data().is_positive
     assert b"Subject: kept" in wait_for_message(dovecot, user)
+
+
+def test_postfix_reports_with_our_id_and_the_address_as_we_know_it(
+    postfix: PostfixServer, dovecot: DovecotServer
+) -> None:
+    """RFC 3461: ENVID and ORCPT come back in the report."""
+    alice, bob = dovecot.new_user("alice"), dovecot.new_user("bob")
+    envelope = smtp.Envelope(alice.address, (bob.address,), ret="HDRS", envid="our id+1", notify=("SUCCESS", "FAILURE"))
+    raw = b"Subject: asks for a report\r\n\r\nhello\r\n"
+    with open_submission(postfix, Security.TLS, Login(alice.name, alice.password)) as session:
+        assert session.supports("DSN")
+        session.send_envelope(envelope, size_bytes=len(raw), body_8bit=False)
+        session.start_data()
+        session.write_body(raw)
+        assert session.finish_data().is_positive
+        session.quit()
+    report = wait_for_message(dovecot, alice).decode()
+    assert "Original-Envelope-Id: our id+1\r\n" in report
+    assert f"Original-Recipient: rfc822;{bob.address}\r\n" in report
+    assert "hello" not in report
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "jürgen@pillarbox.test",
+        "用户+a=b@pillarbox.test",
+        "a+b=c@pillarbox.test",
+        '"a b\\\\c"@pillarbox.test',
+    ],
+)
+def test_postfix_understands_every_original_address(
+    address: str, postfix: PostfixServer, dovecot: DovecotServer
+) -> None:
+    user = dovecot.new_user()
+    with open_submission(postfix, Security.TLS, Login(user.name, user.password)) as session:
+        result = session.send_envelope(
+            smtp.Envelope(user.address, (user.address, address)), size_bytes=10, body_8bit=False
+        )
+        session.quit()
+    assert result.accepted == (user.address,)
+    assert result.recipient_replies[address].code in {550, 554}  # nobody of that name; a parameter would be 501
+    assert result.recipient_replies[address].enhanced in {"5.1.1", "5.7.1"}
+
+
+def test_several_messages_by_chunks_count_on_one_session(postfix: PostfixServer, dovecot: DovecotServer) -> None:
+    user = dovecot.new_user()
+    with open_submission(postfix, Security.STARTTLS, Login(user.name, user.password)) as session:
+        for number in range(5):
+            session.noop()
+            raw = b"Subject: %d\r\n\r\n.\r\n" % number + b"line\r\n" * number * 10_000
+            session.send_envelope(smtp.Envelope(user.address, (user.address,)), size_bytes=len(raw), body_8bit=False)
+            session.start_data()
+            session.write_body(raw)
+            assert session.finish_data().is_positive
+            assert session.is_alive()
+        assert session.messages_sent == 5
+        assert session.uses_chunks
+        session.quit()

@@ -21,12 +21,16 @@ from webmail.api.schemas.sending import (
     SendIn,
     SubmissionOut,
 )
+from webmail.journal.actions import move
 from webmail.outbox import drafts
-from webmail.outbox.errors import DraftConflict
+from webmail.outbox.adoption import adopt_email
+from webmail.outbox.errors import DraftConflict, DraftNotHere
+from webmail.outbox.filed_copies import draft_of
 from webmail.outbox.models import Draft, Submission
 from webmail.outbox.queries import drafts_of
 from webmail.outbox.submit import submit_draft
 from webmail.store import blobs, emails
+from webmail.store.models import Email, Role
 from webmail.store.queries.emails import MAX_PAGE_SIZE
 
 router = Router(tags=["drafts"])
@@ -154,6 +158,33 @@ def remove_attachment(request: ApiRequest, account_id: str, draft_id: str, attac
 @operation(
     router,
     "POST",
+    "/accounts/{account_id}/messages/{message_id}/draft",
+    scope="drafts.write",
+    answers={201: DraftOut},
+    problems=["body-not-here", "conflict", "forbidden-to-send", "storage-full"],
+)
+def continue_draft(request: ApiRequest, account_id: str, message_id: str) -> HttpResponse:
+    """Go on with a draft that another program saved.
+
+    For a message with the keyword $draft. It becomes a draft here, and leaves the mailbox Drafts for Trash; a copy of the new
+    draft takes its place. A message that is such a copy gives its draft.
+    """
+    request.auth.require("mail.read")
+    request.auth.require("mail.modify")
+    account = access.account_for(request, account_id)
+    email = access.email_for(request, account, message_id)
+    if emails.DRAFT not in emails.keywords_of([email.pk])[email.pk]:
+        raise Problem("conflict", "This message is no draft.")
+    draft = draft_of(request.auth.user, email)
+    if draft is None:
+        draft = _adopt(request, email)
+    place = f"/api/v1/accounts/{account_id}/drafts/{draft.public_id}"
+    return _shown(request, account, draft.public_id, status=201, location=place)
+
+
+@operation(
+    router,
+    "POST",
     f"{ONE}/send",
     scope="mail.send",
     answers={201: SubmissionOut},
@@ -179,16 +210,27 @@ def send_draft(request: ApiRequest, account_id: str, draft_id: str, body: SendIn
             draft,
             user=request.auth.user,
             idempotency_key=key,
-            send_at=sending.due_at(when),
+            send_at=sending.send_time(when),
             request_hash=request_hash,
+            options=when.options(),
         )
 
     return sending.submit_once(request, account, when, source=draft_id, submit=submit)
 
 
+def _adopt(request: ApiRequest, email: Email) -> Draft:
+    try:
+        draft = adopt_email(email)
+    except DraftNotHere:
+        emails.want_body(email.pk)
+        raise
+    move.trash_out_of(request.auth.user, email, Role.DRAFTS)
+    return draft
+
+
 def _fields(account: MailAccount, body: DraftFieldsIn) -> drafts.DraftFields:
     given = body.model_dump(include={"to", "cc", "bcc", "subject", "text", "html"})
-    return drafts.DraftFields(identity=sending.wanted_identity(account, body.identity_id), **given)
+    return drafts.DraftFields(identity=sending.wanted_identity(account, body.identity_id), **given, **body.options())
 
 
 def _save(request: ApiRequest, account: MailAccount, draft_id: str, fields: drafts.DraftFields) -> HttpResponse:

@@ -170,7 +170,7 @@ def _identities(_request: ApiRequest, account: MailAccount, ids: Sequence[str]) 
 
 def _submissions(request: ApiRequest, account: MailAccount, ids: Sequence[str]) -> Collection[object]:
     found = submissions_of(request.auth.user, accounts=[account]).filter(public_id__in=ids)
-    return [sending.submission_out(one, with_events=False) for one in found]
+    return [sending.submission_out(one, is_alone=False) for one in found]
 
 
 _READERS: Mapping[str, Callable[[ApiRequest, MailAccount, Sequence[str]], Collection[object]]] = {

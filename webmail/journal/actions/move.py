@@ -132,6 +132,14 @@ def trash_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
     return actions
 
 
+def trash_out_of(user: User | None, email: Email, role: Role) -> list[Action]:
+    """Move an Email to Trash if it lies in the account's mailbox with this role; one that has left it stays where it is."""
+    source = mailboxes.mailbox_with_role(email.account_id, role)
+    if source is None or not emails.memberships([email.pk], mailbox_ids=[source.pk]):
+        return []
+    return trash_emails(user, [email])
+
+
 def destroy_emails(user: User | None, targets: Sequence[Email], *, source: Mailbox | None = None) -> list[Action]:
     """Delete Emails for good: at once out of every mailbox here, or out of `source` alone; rows of Emails that are in
     no mailbox then go when the server has done it too. Raises `ActionRefused` when a mailbox lets nothing out."""

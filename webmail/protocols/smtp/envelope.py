@@ -1,4 +1,8 @@
-"""Who sends and who receives, as MAIL and RCPT commands (RFC 5321 4.1.1.2, RFC 1870, RFC 3461, RFC 6531). Pure.
+"""Who sends and who receives, as MAIL and RCPT commands (RFC 5321 4.1.1.2). Pure.
+
+Parameters come from SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531), DSN (RFC 3461, RFC 6533), REQUIRETLS
+(RFC 8689) and FUTURERELEASE (RFC 4865). What only reports (DSN) is left out where it is not offered; what the message or
+its sender cannot do without is refused, before a byte is written.
 
 An address becomes part of a command line here and nowhere else, so this is where a line break, a bracket or a space that
 would add a command or a parameter is refused (security R32).
@@ -9,10 +13,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from webmail.protocols.errors import BadArgument, PermanentlyRefused
 from webmail.protocols.guard import refuse_line_breaks
+from webmail.protocols.smtp.capabilities import parse_max_hold, parse_max_size
 from webmail.protocols.smtp.replies import Reply
 
 if TYPE_CHECKING:
@@ -27,6 +33,8 @@ _DEVIATIONS = re.compile("[\u00df\u03c2\u200c\u200d]")  # IDNA 2003 maps these a
 _IDEOGRAPHIC_STOPS = re.compile("[\u3002\uff0e\uff61]")
 
 NOTIFY_WORDS = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})  # RFC 3461 4.1
+MAX_ORCPT_CHARACTERS = 500  # RFC 3461 4.2
+MAX_HOLD_S = 999_999_999  # RFC 4865 4: nine digits
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,9 @@ class Envelope:
     `requires_smtputf8` says that the message needs it (RFC 6532); a local part beyond ASCII needs it too.
     `ret` ("FULL", "HDRS" or empty), `envid` and `notify` ask for delivery reports and are left out, without an error,
     when the server does not offer DSN: look at `supports("DSN")` to know.
+    `requires_tls`: no server on the way may pass the message on without TLS (RFC 8689). Refused when it cannot be asked.
+    `hold_for_s` (seconds) or `hold_until` (aware) ask the server to keep the message that long (RFC 4865), out of our
+    reach. Refused when the server does not offer it or not for that long.
     """
 
     mail_from: str
@@ -44,6 +55,9 @@ class Envelope:
     ret: str = ""
     envid: str = ""
     notify: tuple[str, ...] = ()
+    requires_tls: bool = False
+    hold_for_s: int | None = None
+    hold_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -60,11 +74,17 @@ class EnvelopeResult:
 
 
 def envelope_commands(
-    envelope: Envelope, *, size_bytes: int, body_8bit: bool, capabilities: Mapping[str, str]
+    envelope: Envelope,
+    *,
+    size_bytes: int,
+    body_8bit: bool,
+    capabilities: Mapping[str, str],
+    is_tls: bool = False,
 ) -> tuple[bytes, dict[str, bytes]]:
     """The MAIL command and the RCPT command of each recipient, each with its CRLF.
 
-    `size_bytes` is the length of the message with CRLF line ends, before dots are doubled (RFC 1870 5).
+    `size_bytes` is the length of the message with CRLF line ends, before dots are doubled (RFC 1870 5). `is_tls`: whether this
+    connection is encrypted.
     Raises `BadArgument` for an address or option the wire cannot carry, `PermanentlyRefused` when the server lacks what
     the message needs or takes no message of that size.
     """
@@ -78,20 +98,73 @@ def envelope_commands(
     recipients = {address: wire_path(address, utf8=utf8) for address in envelope.rcpt_to}
     _check_capabilities(size_bytes=size_bytes, utf8=utf8, body_8bit=body_8bit, capabilities=capabilities)
 
+    if envelope.requires_tls and not (is_tls and "REQUIRETLS" in capabilities):
+        raise PermanentlyRefused("the mail server cannot promise that the message stays encrypted", code="5.7.30")
+
     mail = [f"MAIL FROM:{mail_path}"]
     if "SIZE" in capabilities:
         mail.append(f"SIZE={size_bytes}")
-    if body_8bit:
-        mail.append("BODY=8BITMIME")
-    if utf8:
-        mail.append("SMTPUTF8")
-    notify = ""
-    if "DSN" in capabilities:
-        mail += [f"RET={envelope.ret}"] if envelope.ret else []
-        mail += [f"ENVID={xtext(envelope.envid)}"] if envelope.envid else []
-        notify = f" NOTIFY={','.join(envelope.notify)}" if envelope.notify else ""
-    commands = {address: f"RCPT TO:{path}{notify}\r\n".encode() for address, path in recipients.items()}
+    mail += ["BODY=8BITMIME"] if body_8bit else []
+    mail += ["SMTPUTF8"] if utf8 else []
+    mail += ["REQUIRETLS"] if envelope.requires_tls else []
+    mail += _hold_parameters(envelope, capabilities)
+    mail += _report_parameters(envelope, capabilities)
+    commands = {
+        address: f"RCPT TO:{path}{_recipient_parameters(address, envelope, capabilities, utf8=utf8)}\r\n".encode()
+        for address, path in recipients.items()
+    }
     return f"{' '.join(mail)}\r\n".encode(), commands
+
+
+def _report_parameters(envelope: Envelope, capabilities: Mapping[str, str]) -> list[str]:
+    if "DSN" not in capabilities:
+        return []
+    ret = [f"RET={envelope.ret}"] if envelope.ret else []
+    return ret + ([f"ENVID={xtext(envelope.envid)}"] if envelope.envid else [])
+
+
+def _recipient_parameters(address: str, envelope: Envelope, capabilities: Mapping[str, str], *, utf8: bool) -> str:
+    """With DSN each recipient carries ORCPT, asked for reports or not: a server that cannot deliver reports by itself, and
+    the report names the address as we know it although the mail was forwarded (RFC 3461 4.2)."""
+    if "DSN" not in capabilities:
+        return ""
+    notify = f" NOTIFY={','.join(envelope.notify)}" if envelope.notify else ""
+    original = original_recipient(address, utf8=utf8)
+    return notify + (f" ORCPT={original}" if original else "")
+
+
+def original_recipient(address: str, *, utf8: bool) -> str:
+    """The value of ORCPT: "rfc822;" and xtext, or "utf-8;" and its own escapes (RFC 6533 3). Empty: not to be said."""
+    local, domain = split_address(address)
+    if local.isascii():
+        value = f"rfc822;{xtext(f'{local}@{domain if domain.isascii() else ascii_domain(domain)}')}"
+    elif utf8:
+        value = "utf-8;" + "".join(
+            char if "!" <= char <= "~" and char not in "+=\\" else f"\\x{{{ord(char):02X}}}" for char in address
+        )
+    else:
+        return ""
+    return value if len(value) <= MAX_ORCPT_CHARACTERS else ""
+
+
+def _hold_parameters(envelope: Envelope, capabilities: Mapping[str, str]) -> list[str]:
+    """HOLDFOR or HOLDUNTIL. Raises `PermanentlyRefused` when the server does not hold mail, or not for that long."""
+    seconds, until = envelope.hold_for_s, envelope.hold_until
+    if seconds is None and until is None:
+        return []
+    if "FUTURERELEASE" not in capabilities:
+        raise PermanentlyRefused("the mail server does not keep messages for later", code="5.5.4")
+    longest_s, latest = parse_max_hold(capabilities)
+    if longest_s is not None and seconds is not None and seconds > longest_s:
+        raise PermanentlyRefused(f"the mail server keeps a message for {longest_s} seconds at most", code="5.5.4")
+    if latest is not None and until is not None and until > latest:
+        raise PermanentlyRefused(f"the mail server keeps a message until {_utc_text(latest)} at most", code="5.5.4")
+    return [f"HOLDFOR={seconds}" if until is None else f"HOLDUNTIL={_utc_text(until)}"]
+
+
+def _utc_text(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _check_options(envelope: Envelope) -> None:
@@ -103,6 +176,12 @@ def _check_options(envelope: Envelope) -> None:
         raise BadArgument("NOTIFY is NEVER, or a choice of SUCCESS, FAILURE and DELAY")
     if not envelope.envid.isascii() or not envelope.envid.isprintable() or len(envelope.envid) > 100:
         raise BadArgument("ENVID is not up to 100 printable ASCII characters")
+    if envelope.hold_for_s is not None and envelope.hold_until is not None:
+        raise BadArgument("a message is held for a time or until a moment, not both")
+    if envelope.hold_for_s is not None and not 0 < envelope.hold_for_s <= MAX_HOLD_S:
+        raise BadArgument("a message is held for at least a second and at most nine digits of them")
+    if envelope.hold_until is not None and envelope.hold_until.tzinfo is None:
+        raise BadArgument("the moment until which a message is held has no time zone")
 
 
 def _check_capabilities(*, size_bytes: int, utf8: bool, body_8bit: bool, capabilities: Mapping[str, str]) -> None:
@@ -114,14 +193,6 @@ def _check_capabilities(*, size_bytes: int, utf8: bool, body_8bit: bool, capabil
     limit = parse_max_size(capabilities)
     if limit is not None and size_bytes > limit:
         raise PermanentlyRefused(f"the message has {size_bytes} bytes, the mail server accepts {limit}", code="5.3.4")
-
-
-def parse_max_size(capabilities: Mapping[str, str]) -> int | None:
-    """The largest message the server takes, in bytes; None when it does not say or says 0 (RFC 1870 4)."""
-    value = capabilities.get("SIZE", "").strip()
-    if not re.fullmatch(r"[0-9]{1,20}", value):
-        return None
-    return int(value) or None
 
 
 def split_address(address: str) -> tuple[str, str]:

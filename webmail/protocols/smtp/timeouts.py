@@ -13,6 +13,7 @@ ENVELOPE_S = 600.0  # MAIL and all RCPT together: a hundred slow replies must no
 BODY_BLOCK_S = 180.0  # one block of the message
 BODY_S = 3600.0  # the whole message: 25 MB in an hour is 7 kB/s
 FINAL_DOT_S = 600.0  # RFC 5321 4.5.3.2.6; a shorter wait turns slow servers into unclear results
+UNASKED_S = 10.0  # the rest of a reply that nobody asked for; whatever it says, the session is over
 QUIT_S = 10.0  # the mail is safe by then, so politeness is brief
 
 

@@ -13,8 +13,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from accounts.models import User
-from webmail.store.models import Email, EmailKeyword, EmailMailbox, Mailbox, Thread
-from webmail.store.sql import chunks, to_column
+from webmail.store.models import Email, EmailKeyword, EmailMailbox, Mailbox, Role, Thread
+from webmail.store.sql import chunks, hash63, to_column
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 500
@@ -35,6 +35,21 @@ def get_emails_for(user: User, public_ids: Iterable[str]) -> list[Email]:
         email
         for chunk in chunks(dict.fromkeys(public_ids))
         for email in Email.objects.filter(account__user=user, public_id__in=chunk).select_related("account")
+    ]
+
+
+def emails_with_message_ids(user: User, message_ids: Iterable[str]) -> list[Email]:
+    """The user's Emails that carry one of these ids (without angle brackets), in any account; those of Sent first."""
+    wanted = {message_id for message_id in message_ids if message_id}
+    is_sent = Exists(EmailMailbox.objects.filter(email_id=OuterRef("pk"), mailbox__role=Role.SENT))
+    return [
+        email
+        for chunk in chunks(wanted)
+        for email in Email.objects.filter(
+            account__user=user, message_id_hash__in=[hash63(one) for one in chunk], message_id__in=chunk
+        )
+        .select_related("account")
+        .order_by(is_sent.desc(), "-id")
     ]
 
 

@@ -23,7 +23,7 @@ from webmail.protocols.login import Login
 from webmail.protocols.pop3 import session as pop3
 from webmail.protocols.smtp import session as smtp
 from webmail.protocols.transport import Endpoint, Security, open_connection, resolve
-from webmail.sync.connections import ehlo_name
+from webmail.sync.submission import ehlo_name
 
 MAIL_PORTS = frozenset({25, 110, 143, 465, 587, 993, 995, 2525, 4190})  # security R28
 CONNECT_S = 10.0

@@ -15,11 +15,14 @@ from webmail.protocols.imap.types import BodyStructure
 
 MAX_LEAVES = 100  # parts of one message; more make the command longer than the message is worth
 MAX_TEXT_BYTES = 2_097_152  # of one message in all, held in memory
+_REPORT = "multipart/report"  # what a report is about stands in its parts, large or small (RFC 6522)
 SLACK_BYTES = 256  # for each section: delimiters, a preamble
 
 
 def wanted_sections(structure: BodyStructure) -> tuple[str, ...] | None:
     """The sections to ask for; None when the message is better fetched whole."""
+    if structure.type == _REPORT:
+        return None
     leaves = list(_leaves(structure))
     if not leaves or len(leaves) > MAX_LEAVES or not all(leaf.size_bytes for leaf in leaves):
         return None  # an empty part is often one that the server and we see differently

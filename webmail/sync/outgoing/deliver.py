@@ -1,251 +1,329 @@
-"""Bringing one submission to its server: claim, drive SMTP phase by phase, write down every phase (reliability section 3).
+"""Sending what is due, account by account: a drain claims a few submissions, sends them over one kept session, and goes on.
 
-    claim -> connect, MAIL, RCPT -> [in_data] -> DATA, body -> [dot_sent] -> dot -> [accepted | retry | failed | unconfirmed]
-
-Brackets are commits; none is open while the server is waited for. Whatever goes wrong before `dot_sent` is known not to
-have left. After it only an answer of the server counts. It must not decide what an answer means: `outbox.answers` does.
+One drain for an account at a time in this process (`lanes`); several processes are safe, since each claim can only be won
+once. A message's Sent copy is filed after everything has left, over one session too. Every way out of a try has moved the
+row, or left it to its lease.
 """
 
 from __future__ import annotations
 
-import re
-import socket
-import threading
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
-from django.db import close_old_connections, connection
+from django.utils import timezone
 
 from accounts import services
-from accounts.credentials import CredentialDamaged, CredentialMissing, NoCredentialKey
-from accounts.models import AccountState
+from accounts.models import AccountState, MailAccount
 from webmail import dispatch
 from webmail.mime.compose import without_bcc
-from webmail.outbox import copies, delivery, doubt, schedule, upkeep
-from webmail.outbox.answers import Answer, Status
-from webmail.outbox.models import Submission, SubmissionRecipient
-from webmail.outbox.queries import due_submissions
-from webmail.protocols.errors import (
-    AddressNotAllowed,
-    AuthenticationRefused,
-    BadArgument,
-    PermanentlyRefused,
-    ProtocolError,
-    ServerError,
-)
-from webmail.protocols.smtp.session import Envelope, EnvelopeResult, Reply, SmtpSession
+from webmail.outbox import delivery, schedule, upkeep
+from webmail.outbox.answers import Answer
+from webmail.outbox.models import Submission
+from webmail.outbox.queries import accounts_due
+from webmail.protocols.errors import BadArgument, PermanentlyRefused, ProtocolError
 from webmail.store import blobs
 from webmail.store.errors import BlobDamaged, BlobMissing
-from webmail.sync.connections import smtp_session
-from webmail.sync.errors import TooManyConnections, plain_reason
-from webmail.sync.outgoing import sent_copy
+from webmail.sync.outgoing import lanes
+from webmail.sync.outgoing.conversation import LimitReached, Message, NotBegun, answer_of_error, converse
+from webmail.sync.outgoing.evidence import look_for_evidence
+from webmail.sync.outgoing.leases import Leases, kept_leases, new_owner
+from webmail.sync.outgoing.sent_copy import file_copies
+from webmail.sync.outgoing.servers import CannotOpen, Cause, Problem, Servers, told_together
 from webmail.sync.points import reached
+from webmail.sync.providers import messages_per_day
+from webmail.sync.submission import Route, SmtpLine
 
 log = structlog.get_logger(__name__)
 
-_CODE = re.compile(r"[245][0-9]{2}")
+TASK = "outbox.deliver_account"
+# Claimed at once: what takes half a second. A worker that dies costs those it holds its lease, and they cannot be undone.
+LARGEST_BATCH = 32
+BATCH_S = 0.5
+BUSY_WAIT = timedelta(seconds=30)
+LIMIT_WAIT = timedelta(hours=3)  # a provider that says "enough" for the day means a moving window of hours
 
 
 def deliver_submission(submission_id: int) -> None:
-    """Do what is due for a submission: send it, file its Sent copy, or look for evidence that it has left.
+    """Do what is due for the account of a submission, this one first. Safe to run twice and at the same time elsewhere."""
+    account_id = Submission.objects.filter(pk=submission_id).values_list("account_id", flat=True).first()
+    if account_id is not None:
+        _deliver(account_id, submission_id)
 
-    Safe to run twice and at the same time elsewhere: each part begins with a claim that only one can win.
-    """
-    submission = delivery.claim(submission_id, new_owner())
-    if submission is not None:
-        with kept_lease(submission):
-            _send(submission)
-    copied = copies.claim_copy(submission_id, new_owner())
-    if copied is not None:
-        with kept_lease(copied):
-            sent_copy.file_sent_copy(copied)
-    doubtful = doubt.claim_evidence_check(submission_id)
-    if doubtful is not None:
-        sent_copy.look_for_evidence(doubtful)
+
+def deliver_account(account_id: int) -> None:
+    """Send everything of an account that is due, then file Sent copies and look for evidence. Safe as `deliver_submission`."""
+    _deliver(account_id, None)
 
 
 def sweep_outbox() -> int:
-    """Find what wake-ups missed: due submissions, expired leases, copies to file, doubts to settle. Returns how many.
+    """Find what wake-ups missed: due submissions, expired leases, copies to file, doubts to settle. Returns how many
+    accounts have some.
 
     Rows and wake-ups only, so it may run as often as every few seconds, anywhere, several times at once.
     """
-    upkeep.release_due()
-    upkeep.recover_expired_leases()
-    upkeep.tell_delayed()
-    due = due_submissions()
-    for submission_id in due:
-        dispatch.wake("outbox.deliver", submission_id)
+    upkeep.tend()
+    due = accounts_due()
+    for account_id in due:
+        dispatch.wake(TASK, account_id)
     return len(due)
 
 
-def new_owner() -> str:
-    """A name for one claim, never used twice: whoever lost the claim cannot move the row any more."""
-    return f"{socket.gethostname()[:40]}:{threading.get_ident()}:{uuid.uuid4().hex}"
+def _deliver(account_id: int, first: int | None) -> None:
+    # Who sends for the account here already also files its copies then.
+    if _in_lane(lanes.sending, account_id, partial(_send_due, account_id, first)):
+        _in_lane(lanes.filing, account_id, partial(_finish_due, account_id))
 
 
-@contextmanager
-def kept_lease(submission: Submission) -> Iterator[None]:
-    """Renew the claim from a thread of its own while the block waits for a server."""
-    ended = threading.Event()
-
-    def renew() -> None:
-        try:
-            while not ended.wait(schedule.LEASE_RENEWAL_S):
-                close_old_connections()
-                if not delivery.renew_lease(submission):
-                    return
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=renew, name=f"lease-{submission.pk}", daemon=True)
-    thread.start()
+def _in_lane(where: lanes.Lanes, account_id: int, work: Callable[[], None]) -> bool:
+    if not where.enter(account_id):
+        return False
     try:
-        yield
+        work()
+        while where.is_asked_again(account_id) and not where.is_closing:
+            work()
     finally:
-        ended.set()
-        thread.join()
+        for following in where.leave(account_id):
+            dispatch.wake(TASK, following)
+    return True
 
 
-# The conversation ---------------------------------------------------------------------------------------------------
+def _send_due(account_id: int, first: int | None) -> None:
+    if not delivery.has_due(account_id):
+        return
+    account = MailAccount.objects.get(pk=account_id)
+    with kept_leases() as leases:
+        _Drain(account, leases).run(first)
 
 
-def _send(submission: Submission) -> None:
-    """One try. Every way out has moved the row, or left it to its lease."""
-    reached("claimed")
+def _finish_due(account_id: int) -> None:
+    file_copies(account_id)
+    look_for_evidence(account_id)
+    file_copies(account_id)  # of what the evidence has settled
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """What keeps the whole account from sending. `answer` None: not the servers, so that nobody's 48 hours run."""
+
+    until: datetime
+    text: str
+    answer: Answer | None = None
+
+
+class _Drain:
+    """Everything due of one account, the longest due first."""
+
+    def __init__(self, account: MailAccount, leases: Leases) -> None:
+        self._account = account
+        self._leases = leases
+        self._servers = Servers(account)
+        self._passed: set[int] = set()  # none is tried twice in a drain
+        self._batch = 1
+
+    def run(self, first: int | None) -> None:
+        """Send until nothing is due, or the account can send nothing now. `first` goes first."""
+        try:
+            claimed = self._claim(first)
+            while claimed:
+                begin = time.monotonic()
+                if not self._send_all(claimed):
+                    return
+                pace_s = (time.monotonic() - begin) / len(claimed)
+                self._batch = min(max(int(BATCH_S / max(pace_s, 0.001)), 1), self._batch * 2, LARGEST_BATCH)
+                claimed = self._claim(None)
+        finally:
+            self._leases.hold(())
+            self._servers.leave()
+
+    def _claim(self, first: int | None) -> list[Submission]:
+        limit = min(self._batch, self._left_today())
+        if limit <= 0:
+            return []
+        owner = new_owner()
+        one = delivery.claim(first, owner) if first is not None else None
+        if one is not None:
+            claimed = [one]
+        else:
+            claimed = delivery.claim_due(self._account.pk, owner, limit=limit, passed=self._passed)
+        self._leases.hold(claimed)
+        return claimed
+
+    def _left_today(self) -> int:
+        """How many messages the provider still takes; with none left all that is due waits until the day has gone by."""
+        allowed = messages_per_day(self._account.outgoing_host, self._account.address)
+        if allowed is None:
+            return LARGEST_BATCH
+        sent = delivery.sent_since(self._account.pk, timezone.now() - delivery.DAY)
+        left = allowed - len(sent)
+        if left <= 0:
+            text = (
+                f"Waits: {self._account.outgoing_host} takes {allowed:,} messages in 24 hours, and so many were sent. "
+                "It goes out by itself as soon as there is room again."
+            )
+            until = sent[-allowed] + delivery.DAY
+            delivery.put_off_due(self._account.pk, until=until, text=text, starts_clock=False)
+        return left
+
+    def _send_all(self, claimed: Sequence[Submission]) -> bool:
+        """Whether the drain may go on. Claims of whoever is not reached are given back."""
+        for number, submission in enumerate(claimed):
+            self._passed.add(submission.pk)
+            try:
+                trouble = self._send(submission)
+            except Exception:
+                delivery.put_off(claimed[number + 1 :], until=timezone.now())
+                raise
+            lanes.sending.move(self._account.pk)
+            if trouble is not None:
+                self._put_off_all(claimed[number + 1 :], trouble)
+                return False
+            if lanes.sending.is_closing:
+                delivery.put_off(claimed[number + 1 :], until=timezone.now())
+                return False
+        return True
+
+    # One message ----------------------------------------------------------------------------------------------
+
+    def _send(self, submission: Submission) -> _Trouble | None:
+        reached("claimed")
+        message = _read(submission)
+        if message is None:
+            return None
+        problems: list[Problem] = []
+        for route in self._servers.in_order():
+            submission.server = route.host
+            problem = self._try(route, message)
+            if problem is None:
+                return None
+            problems.append(problem)
+            if problem.has_begun:
+                break
+        return self._take_problems(submission, problems)
+
+    def _try(self, route: Route, message: Message) -> Problem | None:
+        """One message to one server; None when its row has moved."""
+        try:
+            self._carry(route, message)
+        except CannotOpen as error:
+            return error.problem
+        except NotBegun as error:
+            cause = Cause.AWAY if error.is_lost else Cause.MESSAGE
+            problem = Problem(route, cause, error.answer, _said(error.answer))
+            self._servers.note_problem(problem)
+            return problem
+        except LimitReached as error:
+            problem = Problem(route, Cause.LIMIT, error.answer, _said(error.answer), has_begun=error.has_begun)
+            self._servers.note_problem(problem)
+            return problem
+        except (PermanentlyRefused, BadArgument) as error:
+            delivery.mark_failed(message.submission, reply=answer_of_error(error))
+        except ProtocolError as error:
+            delivery.mark_retry(message.submission, reply=answer_of_error(error))
+        return None
+
+    def _carry(self, route: Route, message: Message) -> None:
+        """Over the line there is. One that has died since its last use is replaced without that counting as a try."""
+        line = self._servers.line_to(route)
+        reached("connected")
+        try:
+            _over(line, message)
+        except NotBegun as error:
+            if not (error.is_lost and line.is_used):
+                raise
+            _over(self._servers.line_to(route, is_fresh=True), message)
+
+    # When no server took it -----------------------------------------------------------------------------------
+
+    def _take_problems(self, submission: Submission, problems: Sequence[Problem]) -> _Trouble | None:
+        """The row moves; what concerns the whole account is returned."""
+        causes = {one.cause for one in problems}
+        answer = told_together(problems) if problems else Answer(text="This account has no server to send with.")
+        if not causes - {Cause.FINAL}:
+            delivery.mark_failed(submission, reply=answer)
+            return None
+        if causes == {Cause.LOGIN}:
+            return self._stop_account(submission, problems)
+        now = timezone.now()
+        if Cause.LIMIT in causes:
+            return self._take_limit(submission, answer)
+        if Cause.BUSY in causes:
+            delivery.put_off([submission], until=now + BUSY_WAIT)
+            return _Trouble(now + BUSY_WAIT, "")
+        delivery.mark_retry(submission, reply=answer)
+        if Cause.MESSAGE in causes:
+            return None
+        until = submission.next_try_at if submission.next_try_at > now else now + timedelta(seconds=schedule.WAITS_S[0])
+        return _Trouble(until, f"Not sent yet; it is tried again. {_said(answer)}", answer)
+
+    def _take_limit(self, submission: Submission, answer: Answer) -> _Trouble | None:
+        """The account waits for hours; this message alone and for the next drain, when another server is left."""
+        now = timezone.now()
+        text = f"Waits: the server takes no more from this account for now. {_said(answer)}"
+        if self._servers.has_usable():
+            delivery.put_off([submission], until=now, text=text)
+            dispatch.wake(TASK, self._account.pk)
+            return None
+        delivery.put_off([submission], until=now + LIMIT_WAIT, text=text)
+        return _Trouble(now + LIMIT_WAIT, text)
+
+    def _stop_account(self, submission: Submission, problems: Sequence[Problem]) -> _Trouble:
+        """The servers want another password: the account waits for it, and with it everything in its queue (R68)."""
+        reason = " ".join(f"Outgoing mail, {one.route.host}: {one.reason}" for one in problems)
+        services.set_state(self._account, AccountState.AUTH_FAILED, reason=reason)
+        text = f"Not sent yet. {reason} Sign in again; everything that waits is sent then."
+        delivery.put_back(submission, text=text)
+        return _Trouble(timezone.now(), "")
+
+    def _put_off_all(self, claimed: Sequence[Submission], trouble: _Trouble) -> None:
+        """What else the account has due waits for the same time, see `delivery.put_off_due`."""
+        answer, account_id = trouble.answer, self._account.pk
+        if answer is None:
+            delivery.put_off(claimed, until=trouble.until, text=trouble.text)
+        else:
+            ending = [one for one in claimed if _is_over(one)]
+            waiting = [one for one in claimed if not _is_over(one)]
+            delivery.put_off(waiting, until=trouble.until, text=trouble.text, starts_clock=True)
+            ending += delivery.claim_due(account_id, new_owner(), limit=LARGEST_BATCH, only_last_tries=True)
+            for one in ending:
+                delivery.mark_retry(one, reply=answer)
+        if trouble.text:
+            delivery.put_off_due(account_id, until=trouble.until, text=trouble.text, starts_clock=answer is not None)
+
+
+def _over(line: SmtpLine, message: Message) -> None:
+    """A conversation; the session is closed unless it can carry another one."""
+    try:
+        converse(line.session, message)
+    except NotBegun as error:
+        if error.is_lost:
+            line.session.close()
+        raise
+    except BaseException:
+        line.session.close()
+        raise
+
+
+def _read(submission: Submission) -> Message | None:
+    """The bytes of the wire; None when they are lost, which ends the submission."""
     try:
         raw = without_bcc(blobs.read_blob(submission.blob))
     except (BlobMissing, BlobDamaged):
         log.exception("outbox.blob_lost", submission=submission.pk)
         text = "Pillarbox cannot read the finished message any more. Look through the draft and send it again."
         delivery.mark_failed(submission, reply=Answer(text=text))
-        return
-    try:
-        with smtp_session(submission.account) as session:
-            reached("connected")
-            _converse(session, submission, raw)
-            session.quit()
-    except (AuthenticationRefused, CredentialMissing, CredentialDamaged) as error:
-        _stop_account(submission, error)
-    except (PermanentlyRefused, AddressNotAllowed, BadArgument) as error:
-        delivery.mark_failed(submission, reply=answer_of_error(error))
-    except (ProtocolError, NoCredentialKey, TooManyConnections) as error:
-        delivery.mark_retry(submission, reply=answer_of_error(error))
+        return None
+    return Message(submission, raw, delivery.waiting_recipients(submission))
 
 
-def _converse(session: SmtpSession, submission: Submission, raw: bytes) -> None:
-    """MAIL to the dot. Raises `ProtocolError` only where the message has certainly not left."""
-    result = session.send_envelope(
-        _envelope(submission, raw), size_bytes=_wire_size(raw), body_8bit=not _body(raw).isascii()
-    )
-    reached("envelope_accepted")
-    if not _take_envelope(submission, result):
-        return
-    reply = session.start_data()
-    if not reply.is_positive:
-        _take_refusal(submission, reply, result)
-        return
-    reached("in_data")
-    session.write_body(raw)
-    reached("body_written")
-    # Committed before the dot: a worker that dies between the two makes us ask, never send twice (R65).
-    if not delivery.mark_dot_sent(submission):
-        session.close()
-        return
-    reached("dot_marked")
-    _finish(session, submission, result)
-
-
-def _take_envelope(submission: Submission, result: EnvelopeResult) -> bool:
-    """Write down the answers to MAIL and RCPT; whether DATA may follow."""
-    if not result.mail_reply.is_positive:
-        _take_refusal(submission, result.mail_reply, None)
-        return False
-    answers = {email: answer_of(reply) for email, reply in result.recipient_replies.items()}
-    if not result.accepted:
-        delivery.mark_envelope_refused(submission, answers=answers)
-        return False
-    return delivery.mark_in_data(submission, answers=answers)
-
-
-def _take_refusal(submission: Submission, reply: Reply, result: EnvelopeResult | None) -> None:
-    """A 4xx or 5xx to MAIL, DATA or the dot: it holds for all who were in question."""
-    answer = answer_of(reply)
-    if answer.status == Status.REFUSED:
-        delivery.mark_failed(submission, reply=answer, recipients=result.accepted if result else None)
-    else:
-        delivery.mark_retry(submission, reply=answer)
-
-
-def _finish(session: SmtpSession, submission: Submission, result: EnvelopeResult) -> None:
-    """The dot and its answer. No answer: nobody knows."""
-    try:
-        reply = session.finish_data()
-    except ServerError:
-        raise  # the server spoke before the dot was written: it has not left
-    except ProtocolError as error:
-        delivery.mark_unconfirmed(
-            submission,
-            text=f"Perhaps sent: {_host(submission)} took the message but did not confirm it ({error}). "
-            "Pillarbox looks whether it has left; you can also check and decide yourself.",
-        )
-        return
-    reached("dot_answered")
-    if reply.is_positive:
-        delivery.mark_accepted(submission, reply=answer_of(reply), recipients=result.accepted)
-        reached("accepted")
-    else:
-        _take_refusal(submission, reply, result)
-
-
-def _stop_account(submission: Submission, error: Exception) -> None:
-    """The server wants another password: the account waits for it, and with it everything in its queue (R68)."""
-    reason = f"Outgoing mail, {_host(submission)}: {plain_reason(error)}"
-    services.set_state(submission.account, AccountState.AUTH_FAILED, reason=reason)
-    delivery.put_back(submission, text=f"Not sent yet. {reason} Sign in again; everything that waits is sent then.")
-
-
-# Values -------------------------------------------------------------------------------------------------------------
-
-
-def answer_of(reply: Reply) -> Answer:
-    """A reply in the outbox's terms."""
-    return Answer(reply.code, reply.text, reply.enhanced)
-
-
-def answer_of_error(error: Exception) -> Answer:
-    """An error in the outbox's terms: with the server's words where it spoke."""
-    if not isinstance(error, ServerError):
-        return Answer(text=plain_reason(error))
-    if not error.server_text:  # ours, such as the figures of a message that is too large for this server
-        text = str(error)
-        return Answer(text=f"{text[:1].upper()}{text[1:]}.")
-    if _CODE.fullmatch(error.code):
-        return Answer(int(error.code), error.server_text)
-    return Answer(text=error.server_text, enhanced=error.code)
-
-
-def _envelope(submission: Submission, raw: bytes) -> Envelope:
-    waiting = SubmissionRecipient.objects.filter(submission=submission, status=Status.WAITING)
-    head = raw[: len(raw) - len(_body(raw))]
-    return Envelope(
-        mail_from=submission.mail_from,
-        rcpt_to=tuple(waiting.values_list("email", flat=True)),
-        requires_smtputf8=not head.isascii(),
+def _is_over(submission: Submission) -> bool:
+    return schedule.is_exhausted(
+        tries=submission.attempts - 1, first_try_at=submission.first_try_at, now=timezone.now()
     )
 
 
-def _body(raw: bytes) -> bytes:
-    _, _, body = raw.partition(b"\r\n\r\n")
-    return body
-
-
-def _wire_size(raw: bytes) -> int:
-    """With CRLF line ends (RFC 1870 5)."""
-    pairs = raw.count(b"\r\n")
-    return len(raw) + raw.count(b"\r") + raw.count(b"\n") - 2 * pairs
-
-
-def _host(submission: Submission) -> str:
-    return submission.account.outgoing_host
+def _said(answer: Answer) -> str:
+    return f"The server said: “{answer}”" if answer.is_quoted else answer.text

@@ -1,7 +1,9 @@
 """The copy of each draft in the account's Drafts mailbox, so that other programs can go on with it (reliability R78).
 
-One copy: the new one is appended first, then the older ones with the same Message-ID are removed. A run that was cut leaves two,
-and the next one removes the older. When a draft is sent or thrown away, its copy goes too. It must not send anything.
+One copy: the new one is appended first, and the older ones with the same Message-ID are removed when the server has named the
+new one's UID, or a search finds it. A run that was cut leaves two, and the next one removes the older. When a draft is sent or
+thrown away, its copy goes too. What another program has written is left alone, even under our Message-ID: then the draft here
+goes on under a new one, and both are kept. It must not send anything.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -21,7 +24,8 @@ from webmail.mime.addresses import is_valid_email, parse_addresses
 from webmail.mime.headers import parse_list_headers
 from webmail.outbox.drafts import choose_identity
 from webmail.outbox.errors import OutboxError
-from webmail.outbox.messages import Recipients, freeze, message_of_draft
+from webmail.outbox.filed_copies import is_marked, mark_copy
+from webmail.outbox.messages import Recipients, freeze, id_for, message_of_draft
 from webmail.outbox.models import Draft, FiledDraft
 from webmail.protocols.errors import BadArgument, PermanentlyRefused
 from webmail.protocols.imap.session import ImapSession
@@ -31,6 +35,7 @@ from webmail.store.models import Email, Mailbox, Role
 from webmail.sync.connections import account_session
 from webmail.sync.mailbox.imap import raw_name_of
 from webmail.sync.outgoing.lookup import uids_with_message_id
+from webmail.sync.points import reached
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +92,7 @@ def _bytes_of(draft: Draft) -> bytes | None:
         for typed in (message.to, message.cc, message.bcc)
     ]
     try:
-        return freeze(
+        raw = freeze(
             message,
             identity=draft.identity or choose_identity(draft.account),
             recipients=Recipients(*fields),
@@ -97,6 +102,7 @@ def _bytes_of(draft: Draft) -> bytes | None:
     except OutboxError as error:
         log.info("drafts.not_filed", draft=draft.pk, error=type(error).__name__)
         return None
+    return mark_copy(draft, raw)
 
 
 def _mark_filed(draft: Draft) -> None:
@@ -164,27 +170,56 @@ def _file_on_server(account: MailAccount, target: Mailbox, drafts: Sequence[Draf
     with account_session(account) as session:
         session.select(raw_name_of(target))
         for draft in drafts:
-            raw = _bytes_of(draft)
-            if raw is None or not _replace_on_server(session, target, draft, raw):
+            if not _replace_on_server(session, target, draft):
                 _settle([draft], ())  # the older copy is better than none; the next edit tries again
         for row in stale:
-            _remove(session, uids_with_message_id(session, row.message_id))
+            own, _ = _copies_on_server(session, row.message_id)
+            _remove(session, own)
             row.delete()
     dispatch.wake("sync.mailbox", target.pk)
     return len(drafts) + len(stale)
 
 
-def _replace_on_server(session: ImapSession, target: Mailbox, draft: Draft, raw: bytes) -> bool:
-    """The new copy first, then the older ones go. False when the server refuses the copy for good."""
-    older = uids_with_message_id(session, draft.message_id)
+def _replace_on_server(session: ImapSession, target: Mailbox, draft: Draft) -> bool:
+    """The new copy first, then our older ones go. False when it cannot be written, or the server refuses it for good."""
+    older, foreign = _copies_on_server(session, draft.message_id)
+    if foreign:
+        draft = _part_from(draft)
+    raw = _bytes_of(draft)
+    if raw is None:
+        return False
+    reached("draft_begins")
     try:
-        session.append(raw_name_of(target), raw, keywords=DRAFT_KEYWORDS, internal_date=draft.updated_at)
+        named = session.append(raw_name_of(target), raw, keywords=DRAFT_KEYWORDS, internal_date=draft.updated_at)
     except (PermanentlyRefused, BadArgument) as error:
         log.info("drafts.not_filed", draft=draft.pk, error=type(error).__name__)
         return False
-    _remove(session, older)
+    reached("draft_appended")
+    if named or set(uids_with_message_id(session, draft.message_id)) - set(older):
+        _remove(session, older)
     _mark_filed(draft)
+    reached("draft_filed")
     return True
+
+
+def _copies_on_server(session: ImapSession, message_id: str) -> tuple[list[int], list[int]]:
+    """The UIDs with this Message-ID: those we have written, and those of other programs."""
+    uids = uids_with_message_id(session, message_id)
+    headers = dict(session.fetch_sections({uid: ["HEADER"] for uid in uids})) if uids else {}
+    own = [uid for uid in uids if is_marked(headers.get(uid, {}).get("HEADER", b""))]
+    return own, [uid for uid in uids if uid not in own]
+
+
+def _part_from(draft: Draft) -> Draft:
+    """Another program has saved this draft as well: what is here goes on under a Message-ID of its own."""
+    fresh = id_for(draft.identity or choose_identity(draft.account))
+    with transaction.atomic():
+        Draft.objects.filter(pk=draft.pk).update(message_id=fresh)
+        # Stale from now on: what we had filed under the old one goes, the other program's stays.
+        FiledDraft.objects.filter(account_id=draft.account_id, message_id=draft.message_id).update(draft=None)
+    log.info("drafts.written_elsewhere", draft=draft.pk)
+    draft.message_id = fresh
+    return draft
 
 
 def _remove(session: ImapSession, uids: list[int]) -> None:

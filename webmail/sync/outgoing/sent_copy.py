@@ -1,10 +1,13 @@
-"""One copy of what was sent, in Sent; and evidence in Sent that a doubtful message has left.
+"""One copy of what was sent, in Sent; all that wait of an account together, over one session.
 
 | account | copy |
 |---|---|
-| the server files it by itself | none from us |
+| the user says that the server files it | none from us |
 | POP3, or a Sent that is only ours | a row, in the transaction that ends the submission |
-| IMAP | looked for by its Message-ID first, appended when it is not there (R71) |
+| IMAP, the server is believed to file it | looked for after growing waits; ours only when it never comes |
+| IMAP otherwise | looked for by its Message-ID first, appended when it is not there (R71) |
+
+A copy that lies there before we can have appended one was filed by the server: from then on it is believed to do so.
 
 Every run may be cut anywhere and repeated: an APPEND whose answer was lost is found by the next search. A refused copy is
 tried again later and never makes a sent message unsent (R72). It must not send anything.
@@ -12,6 +15,8 @@ tried again later and never makes a sent message unsent (R72). It must not send 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -19,13 +24,15 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.credentials import CredentialError
+from accounts.models import MailAccount, SentCopy
 from webmail import dispatch
 from webmail.journal.actions.keywords import set_where_allowed
 from webmail.mime.body import decompose
 from webmail.mime.parse import parse_message
 from webmail.mime.preview import make_preview
 from webmail.mime.search_text import body_search_text
-from webmail.outbox import copies, doubt
+from webmail.outbox import copies
+from webmail.outbox.copies import Copy
 from webmail.outbox.models import Submission
 from webmail.protocols.errors import PermanentlyRefused, ProtocolError
 from webmail.protocols.imap.session import ImapSession
@@ -37,55 +44,61 @@ from webmail.store.models import Email, EmailMailbox, Mailbox, Placement, Role
 from webmail.sync.connections import account_session
 from webmail.sync.errors import SyncError, plain_reason
 from webmail.sync.mailbox.imap import raw_name_of
+from webmail.sync.outgoing import lanes
+from webmail.sync.outgoing.leases import kept_leases, new_owner
 from webmail.sync.outgoing.lookup import uids_with_message_id
 from webmail.sync.points import reached
+from webmail.sync.providers import profile
 
 log = structlog.get_logger(__name__)
 
 NEW_SENT_NAME = "Sent"
+IN_SENT = "The copy lies in Sent."
+AT_ONCE = 20
 
 
-def file_sent_copy(submission: Submission) -> None:
-    """Bring an accepted submission, claimed with `claim_copy`, to its end. Never raises for what a server does."""
-    _mark_original(submission)
-    sent = mailboxes.mailbox_with_role(submission.account_id, Role.SENT)
+@dataclass(frozen=True)
+class _Filed:
+    """A copy that is in Sent now; `result` where we appended it and the server said under which UID."""
+
+    submission: Submission
+    result: AppendResult | None = None
+
+
+def file_copies(account_id: int) -> None:
+    """Bring the accepted submissions of an account to their end. Never raises for what a server does."""
+    while not lanes.filing.is_closing and (claimed := copies.claim_copies(account_id, new_owner(), limit=AT_ONCE)):
+        with kept_leases() as leases:
+            leases.hold([one.submission for one in claimed])
+            _file(claimed)
+
+
+def _file(claimed: Sequence[Copy]) -> None:
+    for one in claimed:
+        _mark_original(one.submission)
+    account = claimed[0].submission.account
+    sent = mailboxes.mailbox_with_role(account.pk, Role.SENT)
+    is_left_to_server = account.sent_copy == SentCopy.SERVER
+    left = [one for one in claimed if is_left_to_server and _went_by_own_server(one.submission)]
+    with changes.recording(account.pk) as record:
+        copies.mark_all_done(record, [one.submission for one in left], text="The server keeps the copy in Sent.")
+    ours = [one for one in claimed if one not in left]
+    if not ours:
+        return
     try:
-        if submission.account.saves_sent_itself:
-            copies.mark_done(submission, text="The server keeps the copy in Sent.")
-        elif submission.account.is_pop3 or (sent is not None and sent.source == Mailbox.Source.LOCAL):
-            _file_here(submission, sent or _make_local_sent(submission))
+        if account.is_pop3 or (sent is not None and sent.source == Mailbox.Source.LOCAL):
+            _file_here(ours, sent or _make_local_sent(account))
         else:
-            _file_on_server(submission, sent)
+            _file_on_server(account, sent, ours)
     except (ProtocolError, CredentialError, SyncError, StoreError) as error:
-        log.warning("outbox.copy_not_saved", submission=submission.pk, error=type(error).__name__)
-        copies.mark_copy_failed(
-            submission, text=f"Sent, but the copy is not in Sent yet: {plain_reason(error)} It is tried again."
-        )
+        for one in ours:  # those that came to their end before are no longer ours to move
+            _note_failure(one.submission, error)
 
 
-def look_for_evidence(submission: Submission) -> bool:
-    """Settle an unconfirmed submission when its message lies in Sent: only the sending server can have put it there.
-
-    False: no evidence; that proves nothing, and the submission stays in doubt (R66).
-    """
-    if submission.account.is_pop3 or submission.recipients.filter(status="accepted").exists():
-        # After an earlier partial success a copy says nothing about those who still wait.
-        return False
-    sent = mailboxes.mailbox_with_role(submission.account_id, Role.SENT)
-    if sent is None:
-        return False
-    is_there = _is_known_in(sent, submission.message_id)
-    if not is_there and sent.source == Mailbox.Source.REMOTE:
-        try:
-            with account_session(submission.account) as session:
-                session.select(raw_name_of(sent), read_only=True)
-                is_there = bool(uids_with_message_id(session, submission.message_id))
-        except (ProtocolError, CredentialError, SyncError) as error:
-            log.info("outbox.no_evidence_yet", submission=submission.pk, error=type(error).__name__)
-            return False
-    if not is_there:
-        return False
-    return doubt.resolve_unconfirmed(submission, sent=True, text="Sent: the server has filed a copy in Sent.")
+def _note_failure(submission: Submission, error: Exception) -> None:
+    log.warning("outbox.copy_not_saved", submission=submission.pk, error=type(error).__name__)
+    text = f"Sent, but the copy is not in Sent yet: {plain_reason(error)} It is tried again."
+    copies.mark_copy_failed(submission, text=text)
 
 
 def _mark_original(submission: Submission) -> None:
@@ -95,27 +108,53 @@ def _mark_original(submission: Submission) -> None:
         set_where_allowed(submission.user, [submission.original], add=[keyword])
 
 
+# Does the server file it? -------------------------------------------------------------------------------------------
+
+
+def _went_by_own_server(submission: Submission) -> bool:
+    return submission.server in ("", submission.account.outgoing_host)
+
+
+def _is_expected(submission: Submission) -> bool:
+    """Whether the server that took it is believed to file the copy by itself."""
+    account = submission.account
+    if account.sent_copy != SentCopy.AUTO:
+        return False
+    if _went_by_own_server(submission):
+        return account.saves_sent_itself or profile(account.outgoing_host).files_sent_itself
+    return profile(submission.server).files_sent_itself
+
+
+def _learn(submission: Submission, *, files_itself: bool) -> None:
+    account = submission.account
+    if not _went_by_own_server(submission) or account.saves_sent_itself == files_itself:
+        return
+    MailAccount.objects.filter(pk=account.pk).update(saves_sent_itself=files_itself)
+    account.saves_sent_itself = files_itself
+    log.info("outbox.sent_copies_of_server", account=account.pk, files_itself=files_itself)
+
+
 # Here ---------------------------------------------------------------------------------------------------------------
 
 
-def _make_local_sent(submission: Submission) -> Mailbox:
-    return mailboxes.create_mailbox(
-        submission.account_id, name=NEW_SENT_NAME, role=Role.SENT, source=Mailbox.Source.LOCAL
-    )
+def _make_local_sent(account: MailAccount) -> Mailbox:
+    return mailboxes.create_mailbox(account.pk, name=NEW_SENT_NAME, role=Role.SENT, source=Mailbox.Source.LOCAL)
 
 
-def _file_here(submission: Submission, sent: Mailbox) -> None:
-    """Copy and end in one transaction: both or neither."""
-    item = _new_email(submission, Place(sent.pk))
+def _file_here(claimed: Sequence[Copy], sent: Mailbox) -> None:
+    """Copies and ends in one transaction: all or none."""
+    submissions = [one.submission for one in claimed]
+    items = {one.pk: _new_email(one, Place(sent.pk)) for one in submissions}
     reached("copy_begins")
-    with changes.recording(submission.account_id) as record:
-        if copies.mark_done(submission, text="The copy lies in Sent.", record=record):
-            ingest_into(record, [item])
-            blobs.link_blobs(submission.account_id, [submission.blob_id])
+    with changes.recording(sent.account_id) as record:
+        done = copies.mark_all_done(record, submissions, text=IN_SENT)
+        ingest_into(record, [items[one.pk] for one in done])
+        blobs.link_blobs(sent.account_id, [one.blob_id for one in done])
     reached("copied")
 
 
-def _is_known_in(mailbox: Mailbox, message_id: str) -> bool:
+def is_known_in(mailbox: Mailbox, message_id: str) -> bool:
+    """Whether a message with this id lies there as far as we know."""
     known = Email.objects.filter(
         account_id=mailbox.account_id, message_id_hash=message_id_hash(message_id), message_id=message_id
     )
@@ -125,36 +164,68 @@ def _is_known_in(mailbox: Mailbox, message_id: str) -> bool:
 # On the server ------------------------------------------------------------------------------------------------------
 
 
-def _file_on_server(submission: Submission, sent: Mailbox | None) -> None:
-    if sent is not None and _is_known_in(sent, submission.message_id):
-        copies.mark_done(submission, text="The copy lies in Sent.")
+def _file_on_server(account: MailAccount, sent: Mailbox | None, claimed: Sequence[Copy]) -> None:
+    filed: list[_Filed] = []
+    try:
+        missing = [one for one in claimed if not _is_here_already(sent, one, filed) and not _can_wait_unasked(one)]
+        if not missing:
+            return
+        with account_session(account) as session:
+            raw_name = raw_name_of(sent) if sent is not None else _find_or_make_sent(session)
+            _select(session, raw_name)
+            for one in missing:
+                try:
+                    _append_once(session, raw_name, one, filed)
+                except PermanentlyRefused as error:
+                    _note_failure(one.submission, error)
+    finally:
+        if filed:
+            _end(account, sent, filed)
+
+
+def _is_here_already(sent: Mailbox | None, one: Copy, filed: list[_Filed]) -> bool:
+    if sent is None or not is_known_in(sent, one.submission.message_id):
+        return False
+    _found(one, filed)
+    return True
+
+
+def _can_wait_unasked(one: Copy) -> bool:
+    """A server that files copies by itself is given a moment before it is asked: mostly the copy is here by then."""
+    return one.is_first and _is_expected(one.submission) and copies.look_later(one.submission, now=timezone.now())
+
+
+def _found(one: Copy, filed: list[_Filed]) -> None:
+    if one.is_first:  # before anything of ours can have been appended
+        _learn(one.submission, files_itself=True)
+    filed.append(_Filed(one.submission))
+
+
+def _append_once(session: ImapSession, raw_name: bytes, one: Copy, filed: list[_Filed]) -> None:
+    """Append unless it is there, or the server is to be given more time."""
+    submission = one.submission
+    reached("copy_searched")
+    if uids_with_message_id(session, submission.message_id):
+        if _is_expected(submission):
+            _learn(submission, files_itself=True)
+        _found(one, filed)
         return
+    if _is_expected(submission):
+        if copies.look_later(submission, now=timezone.now()):
+            return
+        _learn(submission, files_itself=False)
     raw = blobs.read_blob(submission.blob)
-    with account_session(submission.account) as session:
-        raw_name = raw_name_of(sent) if sent is not None else _find_or_make_sent(session)
-        result = _append_once(session, submission, raw_name, raw)
+    result = session.append(raw_name, raw, keywords=[emails.SEEN], internal_date=_sent_time(submission))
     reached("copy_appended")
-    if sent is not None and result is not None and _place_copy(submission, sent, result):
-        return
-    copies.mark_done(submission, text="The copy lies in Sent.")
-    if sent is not None:
-        dispatch.wake("sync.mailbox", sent.pk)
-    else:
-        dispatch.wake("sync.account", submission.account_id)
-    reached("copied")
+    filed.append(_Filed(submission, result))
 
 
-def _append_once(session: ImapSession, submission: Submission, raw_name: bytes, raw: bytes) -> AppendResult | None:
-    """Append unless it is there; None when the UID is not known."""
+def _select(session: ImapSession, raw_name: bytes) -> None:
     try:
         session.select(raw_name)
     except PermanentlyRefused:
         session.create_mailbox(raw_name)  # it is gone since LIST
         session.select(raw_name)
-    reached("copy_searched")
-    if uids_with_message_id(session, submission.message_id):
-        return None
-    return session.append(raw_name, raw, keywords=[emails.SEEN], internal_date=_sent_time(submission))
 
 
 def _find_or_make_sent(session: ImapSession) -> bytes:
@@ -167,25 +238,43 @@ def _find_or_make_sent(session: ImapSession) -> bytes:
     return raw_name
 
 
-def _place_copy(submission: Submission, sent: Mailbox, result: AppendResult) -> bool:
-    """Store what was appended under the UID the server named (sync Y72); False: sync will find it."""
-    if sent.uidvalidity != result.uidvalidity:
-        return False
-    item = _new_email(
-        submission,
-        Place(sent.pk, uidvalidity=result.uidvalidity, uid=result.uid),
-    )
+def _end(account: MailAccount, sent: Mailbox | None, filed: Sequence[_Filed]) -> None:
+    """All of these are in Sent. Those whose UID is known are stored under it (sync Y72), sync finds the others."""
+    items = _items(sent, filed) if sent is not None else {}
     try:
-        with changes.recording(submission.account_id) as record:
-            if Placement.objects.filter(mailbox=sent, uidvalidity=result.uidvalidity, uid=result.uid).exists():
-                return False  # sync was faster
-            if copies.mark_done(submission, text="The copy lies in Sent.", record=record):
-                ingest_into(record, [item])
-                blobs.link_blobs(submission.account_id, [submission.blob_id])
+        _end_with(account, filed, items)
     except IntegrityError:
-        return False  # the same, at the very moment
+        items = {}
+        _end_with(account, filed, items)  # sync stored one of them at the very moment
+    if len(items) < len(filed):
+        if sent is not None:
+            dispatch.wake("sync.mailbox", sent.pk)
+        else:
+            dispatch.wake("sync.account", account.pk)
     reached("copied")
-    return True
+
+
+def _items(sent: Mailbox, filed: Sequence[_Filed]) -> dict[int, NewEmail]:
+    appended = [(one.submission, one.result) for one in filed if one.result is not None]
+    known = set(
+        Placement.objects.filter(
+            mailbox=sent, uidvalidity=sent.uidvalidity, uid__in=[result.uid for _, result in appended]
+        ).values_list("uid", flat=True)
+    )
+    return {
+        submission.pk: _new_email(submission, Place(sent.pk, uidvalidity=result.uidvalidity, uid=result.uid))
+        for submission, result in appended
+        if result.uidvalidity == sent.uidvalidity and result.uid not in known
+    }
+
+
+def _end_with(account: MailAccount, filed: Sequence[_Filed], items: dict[int, NewEmail]) -> None:
+    with changes.recording(account.pk) as record:
+        done = copies.mark_all_done(record, [one.submission for one in filed], text=IN_SENT)
+        placed = [one for one in done if one.pk in items]
+        if placed:
+            ingest_into(record, [items[one.pk] for one in placed])
+            blobs.link_blobs(account.pk, [one.blob_id for one in placed])
 
 
 def _new_email(submission: Submission, place: Place) -> NewEmail:

@@ -17,7 +17,7 @@ from accounts.models import MailAccount
 from webmail.protocols.errors import DeadlineExceeded, PermanentlyRefused, ProtocolError
 from webmail.protocols.imap import session as imap
 from webmail.protocols.imap.listening import ROUNDS_S, Listening, start_listening
-from webmail.sync.connections import endpoint, imap_login
+from webmail.sync.connections import imap_login, incoming_endpoint
 from webmail.sync.watching.watch_targets import Target
 
 log = structlog.get_logger(__name__)
@@ -74,7 +74,7 @@ def _open_session(target: Target) -> imap.LiveImapSession:
     try:
         account = MailAccount.objects.get(pk=target.account_id)
         login = imap_login(account)
-        where = endpoint(account, "incoming")
+        where = incoming_endpoint(account)
     finally:
         connection.close()  # this thread needs no more rows
     return imap.open_session(where, login, command_s=COMMAND_S)

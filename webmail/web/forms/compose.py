@@ -37,6 +37,9 @@ class ComposeForm(forms.Form):
     text = forms.CharField(
         label=gettext_lazy("Message"), required=False, max_length=MAX_TEXT_CHARS, strip=False, widget=forms.Textarea
     )
+    wants_receipt = forms.BooleanField(label=gettext_lazy("Ask for a read receipt"), required=False)
+    wants_delivery_report = forms.BooleanField(label=gettext_lazy("Ask for a delivery report"), required=False)
+    requires_tls = forms.BooleanField(label=gettext_lazy("Only over encrypted connections"), required=False)
     revision = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
     key = forms.CharField(widget=forms.HiddenInput, max_length=100, required=False)
 
@@ -66,6 +69,9 @@ class ComposeForm(forms.Form):
             bcc=values["bcc"],
             subject=values["subject"],
             text=values["text"].replace("\r\n", "\n"),
+            wants_receipt=values["wants_receipt"],
+            wants_delivery_report=values["wants_delivery_report"],
+            requires_tls=values["requires_tls"],
         )
 
     def check_recipients(self) -> bool:
@@ -101,6 +107,9 @@ def initial_of(draft: Draft, *, key: str) -> dict[str, Any]:
         "bcc": draft.bcc,
         "subject": draft.subject,
         "text": draft.text,
+        "wants_receipt": draft.wants_receipt,
+        "wants_delivery_report": draft.wants_delivery_report,
+        "requires_tls": draft.requires_tls,
         "revision": draft.revision,
         "key": key,
     }

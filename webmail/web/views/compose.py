@@ -17,24 +17,30 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from webmail.outbox import drafts, queries, submit
+from webmail.outbox import drafts, overview, queries, submit
 from webmail.outbox.errors import CannotSend, DraftConflict, DraftGone, OriginalNotHere, OutboxError
 from webmail.outbox.messages import MAX_FILES_BYTES
 from webmail.outbox.models import Draft, Submission
+from webmail.outbox.room import files_limit
 from webmail.outbox.senders import move_draft
 from webmail.store import emails
 from webmail.store.errors import StorageFull
 from webmail.store.models import Email
 from webmail.store.queries.emails import get_email_for
-from webmail.web import flash
+from webmail.web import flash, send_and_archive
 from webmail.web.forms.compose import ComposeForm, initial_of, sender_choices
+from webmail.web.forms.send_time import SendTimeForm, read_wall, send_choices
 from webmail.web.requests import UserRequest, signed_in
+from webmail.web.send_toasts import toast_of
 from webmail.web.text import with_query
+from webmail.web.views.drafts import version_of
 
 MODES = ("new", "reply", "reply_all", "forward")
+SENDING = ("send", "send_archive", "later")
+AT = "at:"
 
 
 @require_POST
@@ -82,7 +88,10 @@ def _want_body(original: Email | None) -> None:
 @require_http_methods(["GET", "POST"])
 @signed_in
 def compose(request: UserRequest, draft_id: str) -> HttpResponse:
-    """The page of a draft. Posted: the form and `act`: save, send, attach, fork, discard, or `remove` with a file's id."""
+    """The page of a draft. Posted: the form and `act`: save, attach, fork, discard, `remove` with a file's id, or one of
+
+    send, send_archive, later (at `send_wall` in `send_zone`), or "at:" and a local time of those that were offered.
+    """
     if request.method == "POST":
         return _post(request, draft_id)
     draft = _find(request, draft_id)
@@ -107,7 +116,7 @@ def compose_save(request: UserRequest, draft_id: str) -> HttpResponse:
     try:
         saved = _save(draft, form)
     except DraftConflict as error:
-        return JsonResponse({"message": str(error)}, status=409)
+        return JsonResponse({"message": str(error), "other": version_of(error.current)}, status=409)
     except DraftGone as error:
         return JsonResponse({"message": str(error)}, status=410)
     local = timezone.localtime(saved.updated_at)
@@ -128,7 +137,7 @@ def compose_files(request: UserRequest, draft_id: str) -> HttpResponse:
 
 def _post(request: UserRequest, draft_id: str) -> HttpResponse:
     act = request.POST.get("act", "remove" if "remove" in request.POST else "save")
-    if act == "send":
+    if _sends(act):
         # A second click finds the message of the first, whose draft is gone by now.
         known = submit.find_submission(request.user, request.POST.get("key", "-"))
         if known is not None:
@@ -157,8 +166,8 @@ def _carry_out(request: UserRequest, act: str, draft: Draft, form: ComposeForm) 
         flash.add(request, flash.Toast(_("Yours is kept as a second draft.")))
         return redirect(_address(request, fork))
     saved = _save(draft, form)
-    if act == "send":
-        return _send(request, saved, form)
+    if _sends(act):
+        return _send(request, act, saved, form)
     if act == "remove":
         drafts.remove_attachment(saved, request.POST["remove"])
     fault = _attach(saved, request.FILES.getlist("files"))
@@ -185,34 +194,56 @@ def _own_fields(draft: Draft, form: ComposeForm) -> drafts.DraftFields:
     return drafts.DraftFields(to=fields.to, cc=fields.cc, bcc=fields.bcc, subject=fields.subject, text=fields.text)
 
 
-def _send(request: UserRequest, draft: Draft, form: ComposeForm) -> HttpResponse:
+def _sends(act: str) -> bool:
+    return act in SENDING or act.startswith(AT)
+
+
+def _send(request: UserRequest, act: str, draft: Draft, form: ComposeForm) -> HttpResponse:
     fault = _attach(draft, request.FILES.getlist("files"))
     if fault:
         form.add_error(None, fault)
+    times = _times(request, act)
+    if times is not None and not times.is_valid():
+        form.check_recipients()
+        return _page(request, draft, form, times=times, status=422)
     if fault or not form.check_recipients():
-        return _page(request, draft, form, status=422)
+        return _page(request, draft, form, times=times, status=422)
     try:
         submission = submit.submit_draft(
-            draft, user=request.user, idempotency_key=form.cleaned_data["key"] or secrets.token_urlsafe(16)
+            draft,
+            user=request.user,
+            idempotency_key=form.cleaned_data["key"] or secrets.token_urlsafe(16),
+            send_at=times.send_time if times is not None else None,
         )
     except DraftConflict:
         raise
     except (OutboxError, StorageFull) as error:
         form.add_error(None, str(error))
-        return _page(request, draft, form, status=422)
-    return _sent(request, submission)
+        return _page(request, draft, form, times=times, status=422)
+    notes = [times.shift if times is not None else ""]
+    if act == "send_archive":
+        notes.append(send_and_archive.archive_original(request.user, submission))
+    return _sent(request, submission, note=" ".join(filter(None, notes)))
 
 
-def _sent(request: UserRequest, submission: Submission) -> HttpResponse:
-    seconds = max(0, round((submission.send_at - timezone.now()).total_seconds()))
-    view = flash.Link(_("View"), reverse("outbox_item", args=[submission.public_id]))
-    if queries.undo_status(submission) == "pending" and seconds:
-        text = _("Sending in %(seconds)s s.") % {"seconds": seconds}
-        undo = flash.Act(_("Undo"), reverse("outbox_act", args=[submission.public_id]), {"act": "cancel"})
-        flash.add(request, flash.Toast(text, act=undo, link=view))
-    else:
-        flash.add(request, flash.Toast(_("Sending."), link=view))
-    return redirect(_back(request, request.POST.get("back", "")))
+def _times(request: UserRequest, act: str) -> SendTimeForm | None:
+    """The form of the time that was chosen; None when it is to leave now."""
+    if act.startswith(AT):
+        return SendTimeForm({"send_wall": act.removeprefix(AT), "send_zone": request.POST.get("send_zone", "")})
+    return SendTimeForm(request.POST.dict()) if act == "later" else None
+
+
+def _sent(request: UserRequest, submission: Submission, *, note: str = "") -> HttpResponse:
+    back = _back(request, request.POST.get("back", ""))
+    flash.add(request, toast_of(submission, note=note, back=back))
+    return redirect(back)
+
+
+@require_GET
+@signed_in
+def compose_times(request: UserRequest) -> HttpResponse:
+    """The times that are offered now: asked for when the menu of a page that stood open for long is opened."""
+    return render(request, "compose/_presets.html", {"choices": send_choices()})
 
 
 def _attach(draft: Draft, files: Iterable[UploadedFile[bytes]]) -> str:
@@ -228,7 +259,13 @@ def _attach(draft: Draft, files: Iterable[UploadedFile[bytes]]) -> str:
 
 
 def _page(
-    request: UserRequest, draft: Draft, form: ComposeForm, *, conflict: Draft | None = None, status: int = 200
+    request: UserRequest,
+    draft: Draft,
+    form: ComposeForm,
+    *,
+    conflict: Draft | None = None,
+    times: SendTimeForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     given = request.POST.get("back", "") if request.method == "POST" else request.GET.get("back", "")
     is_stale = conflict is not None
@@ -246,6 +283,12 @@ def _page(
         "saved_at": draft.updated_at if draft.revision > 1 else None,
         "senders": list(form.senders.values()),
         "sender_id": form["identity"].value() or "",
+        "choices": send_choices(),
+        "times": times,
+        "wall": read_wall(request.GET.get("at", "")),
+        "came_back": overview.failed_sending_of(draft),
+        "can_archive": send_and_archive.can_archive(draft),
+        "has_require_tls": "REQUIRETLS" in draft.account.outgoing_offers,
     }
     return render(request, "compose/compose.html", context, status=status)
 
@@ -256,7 +299,7 @@ def _files_context(draft: Draft) -> dict[str, object]:
         "draft": draft,
         "files": files,
         "files_bytes": sum(file.blob.size_bytes for file in files),
-        "limit_bytes": MAX_FILES_BYTES,
+        "limit_bytes": files_limit(draft.account),
     }
 
 
@@ -278,9 +321,9 @@ def _address(request: HttpRequest, draft: Draft) -> str:
 
 
 def _back(request: HttpRequest, address: str) -> str:
-    """Where the person came from, if that is a mail page of ours; else the inbox. Always a path."""
+    """Where the person came from, if that is a page of mail or the outbox; else the inbox. Always a path."""
     if address and url_has_allowed_host_and_scheme(address, allowed_hosts={request.get_host()}):
         path = "/" + address.split("://", 1)[-1].partition("/")[2] if "://" in address else address
-        if path.startswith("/mail/"):
+        if path.startswith(("/mail/", "/outbox")):
             return path
     return reverse("inbox")

@@ -24,6 +24,7 @@ from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Email
 from webmail.store.queries.emails import get_email_for
 from webmail.web.bodies import RASTER_TYPES, ContentUnreadable, body_document, parse_email, read_content
+from webmail.web.came_back import find_blocks
 from webmail.web.content_links import app_origin, body_address, content_origin, get_signed_email
 from webmail.web.reading import build_message
 from webmail.web.requests import UserRequest, signed_in
@@ -96,12 +97,14 @@ def content(request: UserRequest, email_id: str) -> HttpResponse:
         return redirect("message", email_id)
     polls = request.GET.get("polls", "0")
     count = int(polls) + 1 if polls.isdecimal() and len(polls) < 4 else 1
+    own = own_addresses(request.user)
     view = build_message(
         request.user,
         email,
-        own=own_addresses(request.user),
+        own=own,
         keywords=keywords_of([email.pk])[email.pk],
         is_open=True,
+        came_back=find_blocks(request.user, [email], own=own).get(email.pk),
     )
     return render(request, "mail/_content.html", {"message": view, "polls": count, "may_poll": count < MAX_POLLS})
 

@@ -26,7 +26,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from accounts.models import User
-from webmail.workers import demo_accounts, installation, programs
+from webmail.workers import demo_accounts, installation, programs, restoring
 from webmail.workers.demo_accounts import DEMO_EMAIL, DEMO_IN_PRODUCTION, DEMO_NETWORK, DEMO_PASSWORD, DemoPorts
 from webmail.workers.programs import CannotStart
 from webmail.workers.stopping import stop_on_signals
@@ -81,6 +81,10 @@ class Command(BaseCommand):
     def _prepare_data(self, *, is_quiet: bool) -> None:
         if installation.migrate() and not is_quiet:
             self.stdout.write("The database is ready.")
+        if restoring.look_for_restore():
+            self.stderr.write(
+                "The database was restored from a backup. What waited to be sent is held: see Submissions in the panel."
+            )
         if installation.collect_static() and not is_quiet:
             self.stdout.write("The static files are ready.")
         if not settings.DEMO:

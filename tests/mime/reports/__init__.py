@@ -1,0 +1,1 @@
+"""Reports about mail we sent: bounces, read receipts, complaints."""

@@ -1,0 +1,153 @@
+"""What a person sees of their own queue: what needs a look, what is scheduled, what waits, and the rest by word and state.
+
+Read receipts are nobody's letters and are left out. Reading only: `queries` has the single submission, `control` the acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import User
+from webmail.outbox import schedule
+from webmail.outbox.models import (
+    SENT,
+    WAITING,
+    DeliveryReport,
+    Draft,
+    HeldFor,
+    Kind,
+    Phase,
+    Report,
+    Submission,
+    SubmissionRecipient,
+)
+from webmail.outbox.queries import submissions_of
+from webmail.store.models import Email, Role
+
+LOOK_FOR = timedelta(days=7)  # what has left and went wrong later is brought before people for so long
+_UNSETTLED = (*WAITING, Phase.ACCEPTED, Phase.FAILED, Phase.UNCONFIRMED)
+_SCHEDULED = Q(phase=Phase.HELD, held_for=HeldFor.SCHEDULE)
+_ASKS = Q(phase=Phase.HELD, held_for=HeldFor.RESTORE)
+
+STATES: Mapping[str, Q] = {
+    "waiting": Q(phase__in=WAITING),
+    "scheduled": _SCHEDULED,
+    "sent": Q(phase__in=SENT),
+    "failed": Q(phase=Phase.FAILED),
+    "doubt": Q(phase=Phase.UNCONFIRMED),
+    "cancelled": Q(phase=Phase.CANCELLED),
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """For the sidebar."""
+
+    look: int
+    scheduled: int
+    waiting: int
+
+
+def letters_of(user: User) -> QuerySet[Submission]:
+    """Every message of the person's, newest first."""
+    return submissions_of(user).filter(kind=Kind.MESSAGE)
+
+
+def needing_a_look(user: User) -> QuerySet[Submission]:
+    """What only a person can settle, or must know of: in doubt, asked about, delayed, failed, sent but not to all, come back.
+
+    A failed one is settled when the draft that came back is sent or discarded; what happened behind the server that took a
+    message, after `LOOK_FOR`.
+    """
+    return letters_of(user).filter(_needs_a_look() | _went_wrong())
+
+
+def scheduled_of(user: User) -> QuerySet[Submission]:
+    """The next to leave first."""
+    return letters_of(user).filter(_SCHEDULED).order_by("send_at", "id")
+
+
+def waiting_of(user: User) -> QuerySet[Submission]:
+    """On its way with nothing wrong so far, the next to leave first; scheduled ones are a list of their own."""
+    found = letters_of(user).filter(phase__in=WAITING)
+    return found.exclude(_SCHEDULED | _ASKS).exclude(_is_delayed()).order_by("send_at", "id")
+
+
+def settled_of(user: User) -> QuerySet[Submission]:
+    """The others, newest first."""
+    return letters_of(user).exclude(phase__in=WAITING).exclude(_needs_a_look() | _went_wrong())
+
+
+def find(user: User, *, words: str = "", state: str = "") -> QuerySet[Submission]:
+    """By a part of the subject or of a recipient's address, and by one of `STATES` or "look"; newest first."""
+    found = needing_a_look(user) if state == "look" else letters_of(user).filter(STATES.get(state, Q()))
+    for word in words.split()[:10]:
+        to = SubmissionRecipient.objects.filter(submission=OuterRef("pk"), email__icontains=word)
+        found = found.filter(Q(subject__icontains=word) | Exists(to))
+    return found
+
+
+def counts_of(user: User) -> Counts:
+    """Two queries, over what is open or went wrong lately."""
+    rows = Submission.objects.filter(user=user, kind=Kind.MESSAGE, phase__in=_UNSETTLED).order_by()
+    look = Count("pk", filter=_needs_a_look())
+    scheduled = Count("pk", filter=_SCHEDULED)
+    waiting = Count("pk", filter=Q(phase__in=WAITING) & ~_SCHEDULED & ~_ASKS & ~_is_delayed())
+    counted = rows.aggregate(look=look, scheduled=scheduled, waiting=waiting)
+    wrong = Submission.objects.filter(user=user, kind=Kind.MESSAGE).filter(_went_wrong() & ~_needs_a_look()).count()
+    return Counts(look=counted["look"] + wrong, scheduled=counted["scheduled"], waiting=counted["waiting"])
+
+
+def returned_draft(submission: Submission) -> Draft | None:
+    """The draft that came back of a failed or cancelled submission, when it is still there."""
+    return Draft.objects.filter(account_id=submission.account_id, message_id=submission.message_id).first()
+
+
+def failed_sending_of(draft: Draft) -> Submission | None:
+    """The submission this draft came back of, when it failed and was not sent again since."""
+    rows = Submission.objects.filter(account_id=draft.account_id, message_id=draft.message_id)
+    newest = rows.order_by("-id").first()
+    return newest if newest is not None and newest.phase == Phase.FAILED else None
+
+
+def filed_copy_id(submission: Submission) -> str:
+    """The public id of the copy in Sent; empty when there is none here (yet)."""
+    if submission.phase not in SENT:
+        return ""
+    rows = Email.objects.filter(account_id=submission.account_id, message_id=submission.message_id)
+    filed = rows.filter(mailbox_rows__mailbox__role=Role.SENT).values_list("public_id", flat=True)
+    return filed.first() or ""
+
+
+def _is_delayed() -> Q:
+    return Q(phase=Phase.RETRY, first_try_at__isnull=False, first_try_at__lte=timezone.now() - schedule.TELL_AFTER)
+
+
+def _needs_a_look() -> Q:
+    of_it = {"account_id": OuterRef("account_id"), "message_id": OuterRef("message_id")}
+    is_back = Exists(Draft.objects.filter(**of_it))
+    is_replaced = Exists(Submission.objects.filter(**of_it, pk__gt=OuterRef("pk")))
+    never_a_draft = Q(draft_snapshot={}, created_at__gte=timezone.now() - LOOK_FOR)
+    return (
+        Q(phase=Phase.UNCONFIRMED)
+        | _ASKS
+        | _is_delayed()
+        # In this order: few drafts are back, and to look for a newer row costs more.
+        | (Q(phase=Phase.FAILED) & (Q(is_back) | never_a_draft) & ~is_replaced)
+        | Q(phase=Phase.ACCEPTED, sent_copy_failures__gt=0)
+    )
+
+
+def _went_wrong() -> Q:
+    """Only what left or was reported lately is looked into, so that the sidebar of every page can ask."""
+    since = timezone.now() - LOOK_FOR
+    rows = SubmissionRecipient.objects.filter(submission=OuterRef("pk"))
+    refused = Exists(rows.filter(status=SubmissionRecipient.Status.REFUSED))
+    came_back = Exists(rows.filter(report=Report.FAILED))
+    reported = DeliveryReport.objects.filter(at__gte=since, submission__isnull=False).values("submission_id")
+    return Q(phase__in=SENT) & ((Q(accepted_at__gte=since) & Q(refused)) | (Q(pk__in=reported) & Q(came_back)))
