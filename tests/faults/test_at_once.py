@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +23,7 @@ from accounts.models import MailAccount
 from tests.factories import make_user
 from tests.fakes.smtp import RecordingSmtpSink
 from tests.faults import tally
+from tests.faults.sync_stage import seeded
 from tests.faults.tokens import count_tokens, new_token
 from tests.outbox.letters import make_sender, submit
 from webmail.outbox import control, drafts, moves
@@ -36,6 +38,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fault("F12"),
 RUNS = int(os.environ.get("PILLARBOX_FAULT_RUNS", "50"))
 SAME_KEY_ROUNDS = max(RUNS // 50, 1)
 AT_ONCE = 50
+LATEST_UNDO_S = 0.01
 
 
 def at_once(*calls: Callable[[], object]) -> list[object]:
@@ -105,15 +108,23 @@ def test_fifty_sends_with_one_key_are_one_submission(sink: RecordingSmtpSink):
     print(f"same key: {sum(answered.values())} requests, {SAME_KEY_ROUNDS} keys, {len(sink.messages)} received")
 
 
+def cancel_after(row: Submission, seconds: float) -> Draft | None:
+    """Undo, pressed at some moment of the delivery."""
+    time.sleep(seconds)
+    return control.cancel(row)
+
+
 @pytest.mark.req("R73")
 def test_undo_or_delivery_wins_and_the_sink_agrees(sink: RecordingSmtpSink):
     """R73 F12 I1 I2: cancelled or received, never both, never neither."""
-    account = sender_at(sink, "undo")
+    account, dice = sender_at(sink, "undo"), seeded()
     outcomes = Counter[str]()
     for _ in range(RUNS):
         row = submit(account, subject=new_token())
         before = len(sink.messages)
-        draft, _ = at_once(partial(control.cancel, row), partial(deliver_submission, row.pk))
+        draft, _ = at_once(
+            partial(cancel_after, row, dice.uniform(0, LATEST_UNDO_S)), partial(deliver_submission, row.pk)
+        )
         assert not isinstance(draft, Exception), draft
         deliver_submission(row.pk)
         phase, received = moves.reload(row).phase, len(sink.messages) - before

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from tests.factories import make_account, make_email, make_mailbox, make_user
-from webmail.outbox import drafts, overview, submit
+from webmail.outbox import control, drafts, overview, submit
 from webmail.outbox.models import DeliveryReport, Draft, HeldFor, Kind, Phase, Submission
 from webmail.store.models import Mailbox
 
@@ -132,3 +132,20 @@ def test_messages_are_found_by_recipient_subject_and_state(alice: User) -> None:
     assert list(overview.find(alice, state="sent")) == [party]
     assert list(overview.find(alice, words="party", state="waiting")) == []
     assert list(overview.find(alice, state="look")) == []
+
+
+def test_what_a_person_has_dismissed_needs_no_look_until_more_is_reported(alice: User):
+    submission = make(alice, phase=Phase.DONE, accepted_at=timezone.now())
+    submission.recipients.update(status="refused")
+    assert overview.counts_of(alice).look == 1
+
+    control.acknowledge(submission)
+
+    assert overview.counts_of(alice).look == 0
+    assert not overview.needing_a_look(alice).exists()
+    assert list(overview.settled_of(alice)) == [submission]
+
+    come_back(submission, at=timezone.now())
+
+    assert overview.counts_of(alice).look == 1
+    assert list(overview.needing_a_look(alice)) == [submission]

@@ -22,6 +22,7 @@ NO = Answer(550, "no such user", "5.1.1")
 
 Move = Callable[[Submission], object]
 
+
 def end_copy(row: Submission) -> list[Submission]:
     with changes.recording(row.account_id) as record:
         return copies.mark_all_done(record, [row], text="filed")

@@ -228,6 +228,26 @@ def test_one_refused_copy_does_not_keep_the_others(account, sink, imap):
     assert len(sink.messages) == 3
 
 
+@pytest.mark.req("R72")
+def test_mail_server_that_is_away_is_asked_once_for_many_copies(account, sink, imap):
+    rows = [submit(account) for _ in range(25)]
+    imap.faults.cut("LOGIN", times=None)
+    imap.faults.cut("AUTHENTICATE", times=None)
+    deliver_account(account.pk)
+    assert len(sink.messages) == 25
+    assert imap.connection_count == 1
+    found = [moves.reload(row) for row in rows]
+    assert {row.phase for row in found} == {Phase.ACCEPTED}
+    assert all(row.next_try_at > timezone.now() for row in found)
+    assert sum(row.sent_copy_failures for row in found) == sent_copy.AT_ONCE
+    imap.faults.rules.clear()
+    Submission.objects.update(next_try_at=timezone.now())
+    deliver_account(account.pk)
+    assert {moves.reload(row).phase for row in rows} == {Phase.DONE}
+    assert len(copies_in(imap)) == 25
+    assert len(sink.messages) == 25
+
+
 @pytest.mark.req("R66")
 def test_doubt_is_settled_by_a_copy_in_all_mail(account, sink, imap):
     imap.store.create_mailbox(imap.user, "All")

@@ -294,7 +294,7 @@ def test_the_toast_follows_a_message_to_its_end(client: Client, account: MailAcc
 @pytest.mark.parametrize(
     ("columns", "kind", "words"),
     [
-        ({"phase": Phase.FAILED, "last_reply": "Not sent. No such user."}, "danger", "Not sent. No such user."),
+        ({"phase": Phase.FAILED, "last_reply": "Not sent. No such user."}, "danger", "Not sent to Ben. No such user."),
         ({"phase": Phase.UNCONFIRMED}, "warn", "it may have left"),
         ({"phase": Phase.RETRY, "last_reply": "451 later"}, "warn", "Not sent yet"),
         ({"phase": Phase.HELD, "held_for": HeldFor.LIMIT}, "warn", "may be sent in a day"),

@@ -55,4 +55,4 @@ def test_a_failing_round_is_told_to_the_operator(monkeypatch):
 
 def test_what_people_wait_for_is_looked_at_every_round():
     assert SWEEP_S <= 10
-    assert all(step.every_s == SWEEP_S for step in schedule.steps()[:6])
+    assert all(step.every_s <= SWEEP_S for step in schedule.steps()[:6])

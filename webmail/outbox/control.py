@@ -145,6 +145,11 @@ def release_restored(user: User | None = None) -> int:
     return sum(_release(row, HeldFor.RESTORE) for row in rows.iterator())
 
 
+def acknowledge(submission: Submission) -> bool:
+    """The person has seen what went wrong and lets it be; what is reported later is brought before them again."""
+    return bool(Submission.objects.filter(pk=submission.pk).update(acknowledged_at=timezone.now()))
+
+
 def stop_trying(submission: Submission) -> Phase | None:
     """No further try for those it has not reached. None when it is not waiting for one (any more)."""
     refusal = Answer(text="Stopped by you.")

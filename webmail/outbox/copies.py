@@ -83,3 +83,10 @@ def mark_copy_failed(submission: Submission, *, text: str) -> bool:
             next_try_at=schedule.copy_retry(failures, now=timezone.now()),
             **FREE,
         )
+
+
+def put_off_due(account_id: int) -> int:
+    """The mail server cannot be reached: whatever copies are due wait for a while, untried. Returns how many."""
+    now = timezone.now()
+    due = open_rows(account_id).filter(phase=Phase.ACCEPTED, next_try_at__lte=now, lease_owner="")
+    return due.update(next_try_at=schedule.copy_retry(0, now=now))

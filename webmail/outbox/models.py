@@ -180,6 +180,7 @@ class Submission(models.Model):
     server = models.CharField(max_length=253, blank=True)  # the host that was tried last
     sent_copy_failures = models.PositiveSmallIntegerField(default=0)
     accepted_at = models.DateTimeField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)  # until then the person has seen what went wrong, and let it be
     created_at = models.DateTimeField(default=timezone.now)
     created_modseq = models.BigIntegerField(default=0)
     updated_modseq = models.BigIntegerField(default=0)
@@ -196,6 +197,7 @@ class Submission(models.Model):
                 name="outbox_open",
             ),
             models.Index(fields=["account", "-id"], name="outbox_recent"),
+            models.Index(fields=["user", "phase", "accepted_at"], name="outbox_user_phase"),  # asked by every page
             models.Index(fields=["user", "send_at"], name="outbox_user_due"),  # what counts for daily limits
         ]
 
@@ -273,7 +275,7 @@ class DeliveryReport(models.Model):
     submission = models.ForeignKey(Submission, null=True, on_delete=models.CASCADE, related_name="reports")
     kind = models.CharField(max_length=9, choices=Kind)
     message_id = models.CharField(max_length=998, blank=True)  # of the message it is about
-    # [{"email", "action" (of `Report`), "code", "text"}, …], in the order of the report
+    # [{"email", "action" (of `Report`), "code", "text", "reason"}, …], in the order of the report
     recipients = models.JSONField(default=list)
     at = models.DateTimeField(default=timezone.now)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -33,6 +33,7 @@ LOOK_FOR = timedelta(days=7)  # what has left and went wrong later is brought be
 _UNSETTLED = (*WAITING, Phase.ACCEPTED, Phase.FAILED, Phase.UNCONFIRMED)
 _SCHEDULED = Q(phase=Phase.HELD, held_for=HeldFor.SCHEDULE)
 _ASKS = Q(phase=Phase.HELD, held_for=HeldFor.RESTORE)
+_WITHOUT_COPY = Q(phase=Phase.ACCEPTED, sent_copy_failures__gt=0)
 
 STATES: Mapping[str, Q] = {
     "waiting": Q(phase__in=WAITING),
@@ -61,8 +62,8 @@ def letters_of(user: User) -> QuerySet[Submission]:
 def needing_a_look(user: User) -> QuerySet[Submission]:
     """What only a person can settle, or must know of: in doubt, asked about, delayed, failed, sent but not to all, come back.
 
-    A failed one is settled when the draft that came back is sent or discarded; what happened behind the server that took a
-    message, after `LOOK_FOR`.
+    A failed one is settled when the draft that came back is sent or discarded, what happened behind the server that took a
+    message after `LOOK_FOR`; either when the person has acknowledged it.
     """
     return letters_of(user).filter(_needs_a_look() | _went_wrong())
 
@@ -93,14 +94,18 @@ def find(user: User, *, words: str = "", state: str = "") -> QuerySet[Submission
 
 
 def counts_of(user: User) -> Counts:
-    """Two queries, over what is open or went wrong lately."""
+    """A few small queries, over what is open or went wrong lately: every page asks."""
     rows = Submission.objects.filter(user=user, kind=Kind.MESSAGE, phase__in=_UNSETTLED).order_by()
     look = Count("pk", filter=_needs_a_look())
     scheduled = Count("pk", filter=_SCHEDULED)
     waiting = Count("pk", filter=Q(phase__in=WAITING) & ~_SCHEDULED & ~_ASKS & ~_is_delayed())
     counted = rows.aggregate(look=look, scheduled=scheduled, waiting=waiting)
-    wrong = Submission.objects.filter(user=user, kind=Kind.MESSAGE).filter(_went_wrong() & ~_needs_a_look()).count()
-    return Counts(look=counted["look"] + wrong, scheduled=counted["scheduled"], waiting=counted["waiting"])
+    # One after the other, beginning with the few rows that may be meant: both at once have no index.
+    left = Submission.objects.filter(user=user, kind=Kind.MESSAGE).exclude(_WITHOUT_COPY).order_by()
+    wrong = set(left.filter(_refused_lately()).values_list("pk", flat=True))
+    if reported := set(_reported_lately().filter(account__user=user).values_list("submission_id", flat=True)):
+        wrong |= set(left.filter(_came_back_lately(), pk__in=reported).values_list("pk", flat=True))
+    return Counts(look=counted["look"] + len(wrong), scheduled=counted["scheduled"], waiting=counted["waiting"])
 
 
 def returned_draft(submission: Submission) -> Draft | None:
@@ -138,16 +143,29 @@ def _needs_a_look() -> Q:
         | _ASKS
         | _is_delayed()
         # In this order: few drafts are back, and to look for a newer row costs more.
-        | (Q(phase=Phase.FAILED) & (Q(is_back) | never_a_draft) & ~is_replaced)
-        | Q(phase=Phase.ACCEPTED, sent_copy_failures__gt=0)
+        | (Q(phase=Phase.FAILED, acknowledged_at=None) & (Q(is_back) | never_a_draft) & ~is_replaced)
+        | _WITHOUT_COPY
     )
 
 
 def _went_wrong() -> Q:
-    """Only what left or was reported lately is looked into, so that the sidebar of every page can ask."""
-    since = timezone.now() - LOOK_FOR
-    rows = SubmissionRecipient.objects.filter(submission=OuterRef("pk"))
-    refused = Exists(rows.filter(status=SubmissionRecipient.Status.REFUSED))
-    came_back = Exists(rows.filter(report=Report.FAILED))
-    reported = DeliveryReport.objects.filter(at__gte=since, submission__isnull=False).values("submission_id")
-    return Q(phase__in=SENT) & ((Q(accepted_at__gte=since) & Q(refused)) | (Q(pk__in=reported) & Q(came_back)))
+    """What left, or was reported, lately and did not reach everybody, until the person has seen it."""
+    return _refused_lately() | _came_back_lately()
+
+
+def _refused_lately() -> Q:
+    rows = SubmissionRecipient.objects.filter(submission=OuterRef("pk"), status=SubmissionRecipient.Status.REFUSED)
+    unseen = Q(acknowledged_at=None) | Q(acknowledged_at__lt=F("accepted_at"))
+    return Q(phase__in=SENT, accepted_at__gte=timezone.now() - LOOK_FOR) & unseen & Q(Exists(rows))
+
+
+def _came_back_lately() -> Q:
+    rows = SubmissionRecipient.objects.filter(submission=OuterRef("pk"), report=Report.FAILED)
+    unseen = Q(acknowledged_at=None) | Q(
+        Exists(DeliveryReport.objects.filter(submission=OuterRef("pk"), at__gt=OuterRef("acknowledged_at")))
+    )
+    return Q(phase__in=SENT, pk__in=_reported_lately().values("submission_id")) & unseen & Q(Exists(rows))
+
+
+def _reported_lately() -> QuerySet[DeliveryReport]:
+    return DeliveryReport.objects.filter(at__gte=timezone.now() - LOOK_FOR, submission__isnull=False)

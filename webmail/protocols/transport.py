@@ -231,16 +231,16 @@ class Connection:
         return data
 
     def has_data(self, *, wait_s: float) -> bool:
-        """Whether a byte can be read within `wait_s` seconds. For IDLE: no deadline is used up, nothing is lost."""
+        """Whether a byte can be read within `wait_s` seconds, 0: at once. No deadline is used up, nothing is lost."""
         if self._buffer:
             return True
         self._refuse_closed()
         if isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
             return True
-        self._sock.settimeout(max(wait_s, 0.001))
+        self._sock.settimeout(max(wait_s, 0.0))
         try:
             chunk = self._sock.recv(READ_CHUNK_BYTES)
-        except (TimeoutError, ssl.SSLWantReadError):
+        except (TimeoutError, BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
         except (OSError, ValueError) as error:
             self.close()

@@ -9,7 +9,7 @@ from webmail.outbox.models import Submission
 from webmail.outbox.undo import undo_deadline
 from webmail.web.flash import SECONDS, Act, Link, Toast
 from webmail.web.sending import Entry, entry_of, short_people_of
-from webmail.web.sending_lines import leaves_at
+from webmail.web.sending_lines import leaves_at, without_lead
 
 _SENT = frozenset({"sent", "delivered", "read", "slow", "no_copy"})
 _UNDER_WAY = frozenset({"undo", "queued", "sending"})
@@ -40,8 +40,11 @@ def toast_of(submission: Submission, *, note: str = "", back: str = "") -> Toast
 
 def _trouble(entry: Entry, people: str, view: Link) -> Toast:
     kind = "danger" if entry.stage in {"failed", "came_back"} else "warn"
-    text = entry.lines[0] if entry.lines else entry.state
-    return Toast(f"{_plain(people)}: {text}", kind=kind, link=view, is_sticky=True)
+    text = f"{_plain(people)}: {entry.lines[0] if entry.lines else entry.state}"
+    if entry.stage == "failed":
+        why = without_lead(entry.submission.last_reply, "Not sent")
+        text = _with(_("Not sent to %(people)s.") % {"people": _plain(people)}, why)
+    return Toast(text, kind=kind, link=view, is_sticky=True)
 
 
 def _with(text: str, note: str) -> str:

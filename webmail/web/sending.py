@@ -203,10 +203,13 @@ def _buttons(submission: Submission, stage: str, *, can_take_back: bool, draft: 
     if stage == "stopped":
         address = reverse("account_settings", args=[submission.account.public_id])
         return (Button(_("Look at the account"), address=address, icon="settings"), *take_back)
+    dismiss = () if submission.acknowledged_at else (Button(_("Dismiss"), "dismiss", icon="check"),)
     if stage == "failed" and draft is not None:
-        return (Button(_("Open the draft"), address=reverse("compose", args=[draft.public_id]), icon="pencil"),)
-    if stage in {"partly", "came_back"} and submission.draft_snapshot:
-        return (Button(_("Write to them again"), "again", icon="square-pen"),)
+        address = reverse("compose", args=[draft.public_id])
+        return (Button(_("Open the draft"), address=address, icon="pencil"), *dismiss)
+    if stage in {"partly", "came_back"}:
+        write = (Button(_("Write to them again"), "again", icon="square-pen"),) if submission.draft_snapshot else ()
+        return (*write, *dismiss)
     return take_back if stage in {"queued", "limit"} else ()
 
 

@@ -98,7 +98,7 @@ def _own_steps(events: Sequence[SubmissionEvent]) -> Iterator[Step]:
     for place, event in enumerate(events):
         phase = Phase(event.phase)
         is_last = place == len(events) - 1
-        if phase in IN_FLIGHT and not is_last:
+        if not is_last and (phase in IN_FLIGHT or (phase == Phase.QUEUED and not event.text)):
             continue
         status, title = _STATUS[phase]
         if phase == Phase.HELD and place:

@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 from django.db import close_old_connections
 
+from webmail.outbox import upkeep
 from webmail.store import collection
 from webmail.sync.content import retention
 from webmail.sync.outgoing import deliver
@@ -18,7 +19,8 @@ from webmail.workers.waiting import FINDERS, Bells, Finder
 
 log = structlog.get_logger(__name__)
 
-SWEEP_S = 10.0  # between two rounds
+ROUND_S = 1.0  # between two rounds: what was held for undo leaves on time
+SWEEP_S = 10.0
 HOUR_S = 3600.0
 
 
@@ -36,6 +38,7 @@ def steps() -> list[Step]:
     bells = Bells()
     return [
         Step("restored backup", SWEEP_S, restoring.look_for_restore),  # before anything is sent
+        Step("held messages", ROUND_S, upkeep.release_due),
         Step("outbox", SWEEP_S, deliver.sweep_outbox),
         *(Step(task, SWEEP_S, partial(_ring, bells, task, find)) for task, find in FINDERS.items()),
         Step("old tests", SWEEP_S, expiry.remove_old_tests),

@@ -70,10 +70,13 @@ def file_copies(account_id: int) -> None:
     while not lanes.filing.is_closing and (claimed := copies.claim_copies(account_id, new_owner(), limit=AT_ONCE)):
         with kept_leases() as leases:
             leases.hold([one.submission for one in claimed])
-            _file(claimed)
+            if not _file(claimed):
+                copies.put_off_due(account_id)
+                return
 
 
-def _file(claimed: Sequence[Copy]) -> None:
+def _file(claimed: Sequence[Copy]) -> bool:
+    """False: the mail server, or our store, can take no copy at all now."""
     for one in claimed:
         _mark_original(one.submission)
     account = claimed[0].submission.account
@@ -84,7 +87,7 @@ def _file(claimed: Sequence[Copy]) -> None:
         copies.mark_all_done(record, [one.submission for one in left], text="The server keeps the copy in Sent.")
     ours = [one for one in claimed if one not in left]
     if not ours:
-        return
+        return True
     try:
         if account.is_pop3 or (sent is not None and sent.source == Mailbox.Source.LOCAL):
             _file_here(ours, sent or _make_local_sent(account))
@@ -93,6 +96,8 @@ def _file(claimed: Sequence[Copy]) -> None:
     except (ProtocolError, CredentialError, SyncError, StoreError) as error:
         for one in ours:  # those that came to their end before are no longer ours to move
             _note_failure(one.submission, error)
+        return False
+    return True
 
 
 def _note_failure(submission: Submission, error: Exception) -> None:

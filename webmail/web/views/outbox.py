@@ -216,6 +216,10 @@ def _discard(submission: Submission) -> str:
     return _("Deleted. It is not sent.") if control.discard(submission) else ""
 
 
+def _dismiss(submission: Submission) -> str:
+    return _("It is among the others now.") if control.acknowledge(submission) else ""
+
+
 def _retry(submission: Submission) -> str:
     return _("Trying now.") if control.retry_now(submission) else ""
 
@@ -239,6 +243,7 @@ def _look(submission: Submission) -> str:
 _ACTS: dict[str, Callable[[Submission], str]] = {
     "send_now": _send_now,
     "discard": _discard,
+    "dismiss": _dismiss,
     "retry": _retry,
     "stop": _stop,
     "resend": _resend,

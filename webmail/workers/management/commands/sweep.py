@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from webmail.workers.heartbeat import Heartbeat
-from webmail.workers.schedule import SWEEP_S, Sweep, steps
+from webmail.workers.schedule import ROUND_S, Sweep, steps
 from webmail.workers.stopping import stop_on_signals
 
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         try:
             while not stopped.is_set():
                 sweep.run_due()
-                stopped.wait(SWEEP_S)
+                stopped.wait(ROUND_S)
         finally:
             beat.stop()
 
