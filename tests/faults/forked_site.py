@@ -197,8 +197,16 @@ class ForkedSite(Site):
     def settle(self, *, timeout_s: float) -> float:
         """Wait until nothing is under way any more; returns the seconds that took. Raises `TimeoutError`."""
         begin = time.monotonic()
-        wait_until(lambda: not set(self.phases()) - SETTLED, what=f"rest: {self.phases()}", timeout_s=timeout_s)
+        try:
+            wait_until(lambda: not set(self.phases()) - SETTLED, what="rest", timeout_s=timeout_s)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}: {self.unsettled()}; started again: {self.restarts}") from error
         return time.monotonic() - begin
+
+    def unsettled(self) -> list[tuple[Any, ...]]:
+        """What is still under way, for the message of a failed test."""
+        columns = "phase, attempts, account_id, sent_copy_failures, accepted_at, next_try_at, lease_until, last_reply"
+        return [row for row in self.rows(columns) if row[0] not in SETTLED][:10]
 
     # People -------------------------------------------------------------------------------------------------------------
 

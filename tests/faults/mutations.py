@@ -16,15 +16,16 @@ def mark_the_dot_late() -> None:
     from webmail.protocols.smtp.session import LiveSmtpSession
 
     mark, finish = delivery.mark_dot_sent, LiveSmtpSession.finish_data
-    marked: list[Any] = []
+    marked: list[tuple[Any, Any]] = []
 
-    def note_only(submission: Any) -> bool:
-        marked.append(submission)
+    def note_only(submission: Any, *, recipients: Any) -> bool:
+        marked.append((submission, recipients))
         return True
 
     def finish_first(session: LiveSmtpSession) -> Any:
         reply = finish(session)
-        mark(marked.pop())
+        submission, recipients = marked.pop()
+        mark(submission, recipients=recipients)
         return reply
 
     delivery.mark_dot_sent = note_only

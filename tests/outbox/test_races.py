@@ -200,7 +200,7 @@ def test_restored_message_is_held_or_was_claimed_before():
         assert held == 1
         assert moves.reload(row).held_for == HeldFor.RESTORE
         if claimed is not None:
-            assert delivery.mark_dot_sent(claimed) is False  # the claim is lost: nothing leaves
+            assert delivery.mark_dot_sent(claimed, recipients=()) is False  # the claim is lost: nothing leaves
 
 
 @pytest.mark.req("R77")

@@ -35,7 +35,7 @@ MOVES: dict[str, tuple[set[Phase], Move]] = {
         {Phase.CLAIMED},
         lambda row: delivery.mark_envelope_refused(row, answers={"bob@example.org": NO}),
     ),
-    "mark_dot_sent": ({Phase.CLAIMED, Phase.IN_DATA}, delivery.mark_dot_sent),
+    "mark_dot_sent": ({Phase.CLAIMED, Phase.IN_DATA}, lambda row: delivery.mark_dot_sent(row, recipients=())),
     "mark_accepted": (
         {Phase.DOT_SENT, Phase.UNCONFIRMED},
         lambda row: delivery.mark_accepted(row, reply=OK, recipients=["bob@example.org"]),
@@ -217,7 +217,7 @@ def test_an_accepted_recipient_is_not_tried_again():
     claimed = delivery.claim(row.pk, "one")
     answers = {"bob@example.org": OK, "carol@example.org": LATER, "dave@example.org": NO}
     delivery.mark_in_data(claimed, answers=answers)
-    delivery.mark_dot_sent(claimed)
+    delivery.mark_dot_sent(claimed, recipients=())
 
     phase = delivery.mark_accepted(claimed, reply=OK, recipients=["bob@example.org"])
 

@@ -14,7 +14,7 @@ from tests.fakes.cutting_proxy import FROM_CLIENT, FROM_SERVER, CuttingProxy
 from tests.fakes.smtp import RecordingSmtpSink
 from tests.outbox.letters import make_sender, submit
 from webmail import dispatch
-from webmail.outbox import moves, schedule, upkeep
+from webmail.outbox import doubt, moves, schedule, upkeep
 from webmail.outbox.models import Draft, Phase, Submission
 from webmail.outbox.queries import accounts_due
 from webmail.protocols.smtp import timeouts
@@ -227,6 +227,43 @@ def test_line_cut(sink, proxy, name, reset):
     else:
         assert after.phase == Phase.DONE
         assert len(sink.messages) == 1
+
+
+@pytest.mark.parametrize("is_second_try", [False, True])
+@pytest.mark.req("R66")
+@pytest.mark.fault("F2")
+def test_doubt_about_some_recipients_loses_nothing_for_those_put_off_before(sink, is_second_try):
+    """R66 R68 F2 I1 I2: bob's was handed over and the answer lost, carol was put off."""
+    account = sender_at(sink.port)
+    submission = submit(account, to="bob@example.org, carol@example.org")
+    if is_second_try:  # bob was put off then too: the old answer must not count now
+        sink.reply("RCPT", b"450 4.2.1 later", times=2)
+        assert deliver(submission).phase == Phase.RETRY
+    sink.reply("RCPT", b"450 4.2.1 greylisted", when=b"carol@")
+    sink.cut_after_dot()
+    assert deliver_again(submission).phase == Phase.UNCONFIRMED
+
+    assert doubt.resolve_unconfirmed(moves.reload(submission), sent=True)
+
+    after = moves.reload(submission)
+    assert after.phase == Phase.RETRY
+    assert dict(after.recipients.values_list("email", "status")) == {BOB: "accepted", "carol@example.org": "waiting"}
+    assert deliver(submission).phase == Phase.DONE
+    assert [received.recipients for received in sink.messages] == [(BOB,), ("carol@example.org",)]
+
+
+@pytest.mark.req("R67")
+def test_line_that_closes_after_the_answer_to_the_dot_costs_the_next_message_nothing(sink):
+    account = sender_at(sink.port)
+    first, second = submit(account), submit(account)
+    sink.reply("DOT", b"250 ok\n421 4.4.2 enough")
+
+    deliver(first)
+    deliver(second)
+
+    assert [moves.reload(one).phase for one in (first, second)] == [Phase.DONE, Phase.DONE]
+    assert len(sink.messages) == 2
+    assert moves.reload(second).attempts == 1
 
 
 @pytest.mark.parametrize("how", ["421", "cut", "reset"])

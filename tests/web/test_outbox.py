@@ -50,7 +50,7 @@ def claim(submission: Submission) -> Submission:
 def make_unconfirmed(user: User) -> Submission:
     claimed = claim(make_submission(user))
     delivery.mark_in_data(claimed, answers={})
-    delivery.mark_dot_sent(claimed)
+    delivery.mark_dot_sent(claimed, recipients=())
     delivery.mark_unconfirmed(claimed, text="The connection broke.")
     return claimed
 

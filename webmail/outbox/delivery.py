@@ -24,6 +24,7 @@ from webmail.outbox.models import (
     SENT,
     Phase,
     Submission,
+    SubmissionRecipient,
 )
 from webmail.outbox.moves import (
     FREE,
@@ -155,10 +156,19 @@ def mark_envelope_refused(submission: Submission, *, answers: Mapping[str, Answe
     return settle(submission, answers, sources=(Phase.CLAIMED,))
 
 
-def mark_dot_sent(submission: Submission) -> bool:
-    """Call it, and see True, before the final dot is written: from here on nothing is resent by itself (R65)."""
+def mark_dot_sent(submission: Submission, *, recipients: Collection[str]) -> bool:
+    """Call it, and see True, before the final dot is written: from here on nothing is resent by itself (R65).
+
+    `recipients`: those the server takes the message for. They wait with an empty reply from now on, whoever else waits has
+    one: that is how `doubt` tells them apart.
+    """
     with changes.recording(submission.account_id) as record:
-        return move_held(record, submission, sources=(Phase.CLAIMED, Phase.IN_DATA), target=Phase.DOT_SENT)
+        if not move_held(record, submission, sources=(Phase.CLAIMED, Phase.IN_DATA), target=Phase.DOT_SENT):
+            return False
+        if submission.attempts > 1 or submission.last_reply:  # an earlier try may have left its answers
+            waiting = SubmissionRecipient.objects.filter(submission=submission, status=Status.WAITING)
+            waiting.filter(email__in=recipients).update(reply="")
+    return True
 
 
 def mark_accepted(submission: Submission, *, reply: Answer, recipients: Collection[str]) -> Phase | None:

@@ -64,21 +64,26 @@ def resolve_unconfirmed(submission: Submission, *, sent: bool, text: str = "") -
         if moved:
             dispatch.wake("outbox.deliver", submission.pk)
         return moved
-    text = text or "Marked as sent by you."
+    return _resolve_sent(submission, text or "Marked as sent by you.")
+
+
+def _resolve_sent(submission: Submission, text: str) -> bool:
+    """It has left for those it was handed over for. Whoever the server put off before the dot still waits for a try."""
+    now = timezone.now()
+    waiting = SubmissionRecipient.objects.filter(submission=submission, status=Status.WAITING)
+    is_partial = waiting.exclude(reply="").exists()
+    columns = FREE if is_partial else {**FREE, "accepted_at": now}
     with changes.recording(submission.account_id) as record:
-        now = timezone.now()
         moved = move_in(
             record,
             submission,
             sources=(Phase.UNCONFIRMED,),
-            target=Phase.ACCEPTED,
-            text=text,
-            accepted_at=now,
+            target=Phase.RETRY if is_partial else Phase.ACCEPTED,
+            text=f"{text} The others are tried again." if is_partial else text,
             next_try_at=now,
-            **FREE,
+            **columns,
         )
         if moved:
-            waiting = SubmissionRecipient.objects.filter(submission=submission, status=Status.WAITING)
-            waiting.update(status=Status.ACCEPTED, reply=text)
+            waiting.filter(reply="").update(status=Status.ACCEPTED, reply=text)
             dispatch.wake("outbox.deliver", submission.pk)
     return moved

@@ -94,14 +94,12 @@ def is_reported(submission: Submission) -> bool:
 
 
 def _proves(submission: Submission, reported: Iterable[str]) -> bool:
-    """Whether a report about these says that the submission has left for all who wait. When others were served by an
-    earlier try, a report about them says nothing; nor does one about some when the server put others off."""
+    """Whether a report about these says that the submission has left for those it was handed over for. When others were
+    served by an earlier try, a report about them says nothing."""
     rows = list(SubmissionRecipient.objects.filter(submission_id=submission.pk))
-    waiting = [row for row in rows if row.status == _Status.WAITING]
-    if any(row.reply for row in waiting):
-        return False
+    handed_over = {fold(row.email) for row in rows if row.status == _Status.WAITING and not row.reply}
     is_first = not any(row.status == _Status.ACCEPTED for row in rows)
-    return is_first or not {fold(row.email) for row in waiting}.isdisjoint(map(fold, reported))
+    return bool(handed_over) and (is_first or not handed_over.isdisjoint(map(fold, reported)))
 
 
 def _is_ours(email_id: int) -> bool:

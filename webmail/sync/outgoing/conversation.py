@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from webmail.outbox import delivery
 from webmail.outbox.answers import Answer, Status
 from webmail.outbox.models import Submission
-from webmail.protocols.errors import ConnectionLost, ProtocolError, ServerError
+from webmail.protocols.errors import ConnectionLost, ProtocolError, ServerError, TemporarilyRefused
 from webmail.protocols.smtp.session import Envelope, EnvelopeResult, Reply, SmtpSession
 from webmail.sync import refusals
 from webmail.sync.errors import plain_reason
@@ -74,7 +74,7 @@ def converse(session: SmtpSession, message: Message) -> None:
     session.write_body(message.raw)
     reached("body_written")
     # Committed before the dot: a worker that dies between the two makes us ask, never send twice (R65).
-    if not delivery.mark_dot_sent(message.submission):
+    if not delivery.mark_dot_sent(message.submission, recipients=result.accepted):
         session.close()
         return
     reached("dot_marked")
@@ -95,7 +95,7 @@ def _send_envelope(session: SmtpSession, message: Message) -> EnvelopeResult:
         result = session.send_envelope(
             _envelope(message), size_bytes=_wire_size(message.raw), body_8bit=not _body(message.raw).isascii()
         )
-    except ConnectionLost as error:
+    except (ConnectionLost, TemporarilyRefused) as error:  # the latter: it said 421 before its turn
         raise NotBegun(answer_of_error(error), is_lost=True) from error
     reply = result.mail_reply
     if reply.is_positive:
