@@ -118,7 +118,10 @@ def _partly(_submission: Submission, recipients: Sequence[SubmissionRecipient]) 
     text = ngettext("The server refused one recipient: %(people)s.",
                     "The server refused %(count)s recipients: %(people)s.", len(refused))  # fmt: skip
     words = {"count": len(refused), "people": joined([one.email for one in refused])}
-    return (text % words + " " + _("The others have it."), refused[0].reply if refused else "")
+    others = _("The others have it.")
+    if any(one.report == Report.FAILED for one in recipients):
+        others = _("To others it could not be delivered; see the list.")
+    return (f"{text % words} {others}", refused[0].reply if refused else "")
 
 
 def _came_back(_submission: Submission, recipients: Sequence[SubmissionRecipient]) -> tuple[str, ...]:

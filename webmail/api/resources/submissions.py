@@ -26,10 +26,10 @@ from webmail.api.schemas.sending import (
     SubmissionOut,
 )
 from webmail.outbox import control, doubt, drafts
-from webmail.outbox.errors import AttachmentTooLarge
-from webmail.outbox.messages import MAX_FILES_BYTES, OutgoingFile, OutgoingMessage
+from webmail.outbox.messages import OutgoingFile, OutgoingMessage
 from webmail.outbox.models import HeldFor, Phase, Submission
 from webmail.outbox.queries import submissions_of
+from webmail.outbox.room import check_room
 from webmail.outbox.submit import submit_draft, submit_message
 from webmail.store.queries.emails import PAGE_SIZE, Cursor
 
@@ -216,7 +216,6 @@ def _outgoing(account: MailAccount, message: OutgoingIn, options: Mapping[str, A
             raise invalid(pointer, "There is no such blob (any more). Upload it again.") from None
         files.append(OutgoingFile(blob, file.name, file.type, file.cid, file.is_inline))
     total = sum(file.blob.size_bytes for file in files)
-    if total > MAX_FILES_BYTES:
-        raise AttachmentTooLarge(size_bytes=total, total_bytes=total, limit_bytes=MAX_FILES_BYTES)
+    check_room(account, total)
     fields = message.model_dump(exclude={"identity_id", "attachments"})
     return OutgoingMessage(files=files, **fields, **options)

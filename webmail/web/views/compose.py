@@ -21,8 +21,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.models import User
 from webmail.outbox import drafts, overview, queries, submit
-from webmail.outbox.errors import CannotSend, DraftConflict, DraftGone, OriginalNotHere, OutboxError
-from webmail.outbox.messages import MAX_FILES_BYTES
+from webmail.outbox.errors import CannotSend, DraftConflict, DraftGone, OriginalNotHere, OutboxError, in_megabytes
 from webmail.outbox.models import Draft, Submission
 from webmail.outbox.room import files_limit
 from webmail.outbox.senders import move_draft
@@ -248,9 +247,13 @@ def compose_times(request: UserRequest) -> HttpResponse:
 
 def _attach(draft: Draft, files: Iterable[UploadedFile[bytes]]) -> str:
     """Add files; what went wrong in words, or nothing. Those before the one refused stay."""
+    limit = files_limit(draft.account)
     for file in files:
-        if (file.size or 0) > MAX_FILES_BYTES:
-            return _("%(name)s is larger than a message can carry (25 MB). Send a link instead.") % {"name": file.name}
+        if (file.size or 0) > limit:
+            return _("%(name)s is larger than a message can carry (%(limit)s). Send a link instead.") % {
+                "name": file.name,
+                "limit": in_megabytes(limit),
+            }
         try:
             drafts.add_attachment(draft, name=file.name or _("file"), type=file.content_type or "", raw=file.read())
         except (OutboxError, StorageFull) as error:
