@@ -199,7 +199,7 @@ def _joined(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
 def _end(dialogue: Dialogue, end: bytes) -> Reply:
     """Write what ends the message, unless the server has spoken or gone, and read the answer."""
     try:
-        dialogue.refuse_early_reply()
+        dialogue.refuse_early_reply(wait_s=timeouts.LISTEN_S)
     except ConnectionLost as error:
         # Known to be unsent; as ConnectionLost it would bother the user with a doubt that does not exist.
         raise TemporarilyRefused("the connection ended before the message did") from error

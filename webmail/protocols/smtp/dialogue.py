@@ -81,9 +81,9 @@ class Dialogue:
                 raise refusal(reply, "the mail server is closing the connection")
             raise misbehaved(self.connection, "the server sent a reply that nobody asked for")
 
-    def refuse_early_reply(self) -> None:
+    def refuse_early_reply(self, *, wait_s: float = 0.0) -> None:
         """Before the message is ended: what the server says now cannot be about the whole message, so it is not ended."""
-        if not self.connection.has_data(wait_s=0):
+        if not self.connection.has_data(wait_s=wait_s):
             return
         reply = self.read(seconds=timeouts.UNASKED_S)
         self.connection.close()

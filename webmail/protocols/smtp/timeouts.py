@@ -15,6 +15,7 @@ BODY_S = 3600.0  # the whole message: 25 MB in an hour is 7 kB/s
 FINAL_DOT_S = 600.0  # RFC 5321 4.5.3.2.6; a shorter wait turns slow servers into unclear results
 UNASKED_S = 10.0  # the rest of a reply that nobody asked for; whatever it says, the session is over
 QUIT_S = 10.0  # the mail is safe by then, so politeness is brief
+LISTEN_S = 0.002  # before the end of a message, for a refusal or a reset that has just come: what is known is no doubt
 
 
 def scaled(seconds: float) -> float:
