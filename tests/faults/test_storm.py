@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -82,10 +81,10 @@ def test_killed_all_the_time_a_site_loses_and_doubles_nothing(forked_site: Forke
     sink = SinkProcess(seed=dice.getrandbits(30))
     people = forked_site.people(dovecot, PEOPLE, smtp_port=sink.port)
     killer = Killer(forked_site, dice)
-    thread = threading.Thread(target=killer.run)
-    thread.start()
-    acknowledged, tries = send_all(forked_site, people, killer)
-    thread.join()
+    with ThreadPoolExecutor(1) as beside:
+        killing = beside.submit(killer.run)
+        acknowledged, tries = send_all(forked_site, people, killer)
+        killing.result()
     sink.misbehave(0)
     ended = time.monotonic()
     forked_site.wait_for_page()
@@ -128,5 +127,5 @@ def wait_for_rest(site: ForkedSite) -> None:
         left = [(phase, attempts) for phase, attempts in site.rows("phase, attempts") if phase not in allowed]
         if all(phase == Phase.RETRY and attempts > 3 for phase, attempts in left):
             return
-        assert time.monotonic() < deadline, f"no rest: {Counter(left)}"
+        assert time.monotonic() < deadline, f"no rest: {site.unsettled()}"
         time.sleep(0.2)
