@@ -2,6 +2,7 @@
 # Backup of an installation with SQLite and files: deploy/backup.sh TARGET, while everything runs.
 # The database comes first and the bytes after it: bytes are never changed, so all that the copy names is there.
 # Keys go into a file of their own: who has database and keys has every mailbox password. Keep them apart.
+# VAR_DIR/outbox-mark stays out: by it a restored database is noticed, and its outbox is held instead of sent again.
 # With PostgreSQL: pg_dump first, then the same copy of the blobs. With S3: versioning of the bucket.
 set -eu
 target=${1:?usage: backup.sh TARGET}
