@@ -17,6 +17,7 @@ from tests.servers.ports import free_port
 from tests.servers.process import wait_until
 from webmail.outbox import control, delivery, moves, schedule, upkeep
 from webmail.outbox.models import Draft, Kind, Phase, Submission
+from webmail.outbox.unfinished import unfinished_of
 from webmail.sync import admission, points
 from webmail.sync.connections import close_kept_sessions
 from webmail.sync.outgoing import deliver, lanes
@@ -428,7 +429,7 @@ def test_queue_is_found_by_its_index_however_much_was_sent():
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL chooses by statistics")
     account = make_sender()
-    due = moves.open_rows(account.pk).filter(phase=Phase.QUEUED, next_try_at__lte=timezone.now())
+    due = unfinished_of(account.pk).filter(phase=Phase.QUEUED, next_try_at__lte=timezone.now())
     assert "outbox_open" in due.order_by("next_try_at", "id").explain()
 
 

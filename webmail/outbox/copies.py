@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from webmail.outbox import schedule
 from webmail.outbox.models import Phase, Submission
-from webmail.outbox.moves import FREE, held, move_held, open_rows, publish, unstopped, update_if
+from webmail.outbox.moves import FREE, held, move_held, publish, unstopped, update_if
+from webmail.outbox.unfinished import unfinished_of
 from webmail.store import changes
 
 # How long a server that files copies by itself is given to do so, and how soon it is looked for.
@@ -31,7 +32,7 @@ def claim_copies(account_id: int, owner: str, *, limit: int = 20) -> list[Copy]:
     Their next time is stored first: that is how a later claim knows that it is not the first.
     """
     now = timezone.now()
-    due = open_rows(account_id).filter(phase=Phase.ACCEPTED, next_try_at__lte=now, lease_owner="")
+    due = unfinished_of(account_id).filter(phase=Phase.ACCEPTED, next_try_at__lte=now, lease_owner="")
     rows = unstopped(due).select_related("account", "user", "blob", "original").defer("draft_snapshot")
     claimed = []
     for row in rows.order_by("next_try_at", "id")[:limit]:
@@ -88,5 +89,5 @@ def mark_copy_failed(submission: Submission, *, text: str) -> bool:
 def put_off_due(account_id: int) -> int:
     """The mail server cannot be reached: whatever copies are due wait for a while, untried. Returns how many."""
     now = timezone.now()
-    due = open_rows(account_id).filter(phase=Phase.ACCEPTED, next_try_at__lte=now, lease_owner="")
+    due = unfinished_of(account_id).filter(phase=Phase.ACCEPTED, next_try_at__lte=now, lease_owner="")
     return due.update(next_try_at=schedule.copy_retry(0, now=now))

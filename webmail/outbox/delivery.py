@@ -32,7 +32,6 @@ from webmail.outbox.moves import (
     held,
     move,
     move_held,
-    open_rows,
     publish,
     settle,
     statuses_of,
@@ -40,6 +39,7 @@ from webmail.outbox.moves import (
     update_if,
     write_answers,
 )
+from webmail.outbox.unfinished import unfinished_of
 from webmail.store import changes
 from webmail.store.sql import to_column
 
@@ -76,7 +76,7 @@ def claim_due(
 
     `passed`: those the caller has had already. `only_last_tries`: those whose 48 hours are over.
     """
-    rows = open_rows(account_id)
+    rows = unfinished_of(account_id)
     if only_last_tries:
         rows = rows.filter(first_try_at__lte=timezone.now() - schedule.GIVE_UP_AFTER)
     return _claim(account_id, rows, owner, limit=limit, passed=passed)
@@ -249,7 +249,7 @@ def put_off_due(account_id: int, *, until: datetime, text: str, starts_clock: bo
     given up in time (R69). Those whose time is over are left due: `claim_due(only_last_tries=True)` takes them.
     """
     now = timezone.now()
-    due = open_rows(account_id).filter(phase__in=CLAIMABLE, send_at__lte=now, next_try_at__lte=now)
+    due = unfinished_of(account_id).filter(phase__in=CLAIMABLE, send_at__lte=now, next_try_at__lte=now)
     if starts_clock:
         due = due.filter(Q(first_try_at=None) | Q(first_try_at__gt=now - schedule.GIVE_UP_AFTER))
     moved = []
@@ -274,5 +274,5 @@ def sent_since(account_id: int, moment: datetime) -> list[datetime]:
 def has_due(account_id: int) -> bool:
     """Whether something of the account is due to be sent now."""
     now = timezone.now()
-    rows = open_rows(account_id).filter(phase__in=CLAIMABLE, send_at__lte=now, next_try_at__lte=now)
+    rows = unfinished_of(account_id).filter(phase__in=CLAIMABLE, send_at__lte=now, next_try_at__lte=now)
     return unstopped(rows).exists()

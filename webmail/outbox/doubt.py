@@ -13,6 +13,7 @@ from webmail.outbox.models import (
     SubmissionRecipient,
 )
 from webmail.outbox.moves import FREE, move, move_in, reload, unstopped
+from webmail.outbox.unfinished import unfinished_of
 from webmail.store import changes
 
 CHECKS_AT_ONCE = 50
@@ -21,7 +22,7 @@ CHECKS_AT_ONCE = 50
 def due_checks(account_id: int) -> list[int]:
     """The ids of the account's submissions whose evidence is due to be looked for."""
     now = timezone.now()
-    doubtful = Submission.objects.filter(account_id=account_id, phase=Phase.UNCONFIRMED, next_try_at__lte=now)
+    doubtful = unfinished_of(account_id).filter(phase=Phase.UNCONFIRMED, next_try_at__lte=now)
     young = unstopped(doubtful.filter(created_at__gt=now - schedule.EVIDENCE_FOR))
     return list(young.order_by("next_try_at", "id").values_list("pk", flat=True)[:CHECKS_AT_ONCE])
 

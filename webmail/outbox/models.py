@@ -133,6 +133,7 @@ CANCELLABLE = (Phase.HELD, Phase.QUEUED, Phase.RETRY)
 IN_FLIGHT = (Phase.CLAIMED, Phase.IN_DATA, Phase.DOT_SENT)
 SENT = (Phase.ACCEPTED, Phase.DONE)
 WAITING = (Phase.HELD, Phase.QUEUED, Phase.RETRY, *IN_FLIGHT)
+UNFINISHED = (*WAITING, Phase.ACCEPTED, Phase.UNCONFIRMED)  # a worker may still have something to do
 NEEDS_A_PERSON = (Phase.FAILED, Phase.UNCONFIRMED)
 
 
@@ -193,7 +194,7 @@ class Submission(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["next_try_at"],
-                condition=models.Q(phase__in=["held", "queued", "retry", "claimed", "in_data", "dot_sent", "accepted"]),
+                condition=models.Q(phase__in=[str(phase) for phase in UNFINISHED]),
                 name="outbox_open",
             ),
             models.Index(fields=["account", "-id"], name="outbox_recent"),

@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import BooleanField, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import AccountState, MailAccount
@@ -41,19 +40,6 @@ FREE: Mapping[str, Any] = {"lease_owner": "", "lease_until": None}
 def reload(submission: Submission) -> Submission:
     """The row as it is now, with what delivery needs."""
     return Submission.objects.select_related("account", "user", "blob", "original").get(pk=submission.pk)
-
-
-def open_rows(account_id: int) -> QuerySet[Submission]:
-    """Those of an account that are not at their end, by the index `outbox_open`: an account's history only grows.
-
-    SQLite takes a partial index only for its very words, and would take that of the account first: hence the sum.
-    """
-    words = (
-        "outbox_submission.phase IN ('held', 'queued', 'retry', 'claimed', 'in_data', 'dot_sent', 'accepted') "
-        "AND outbox_submission.account_id + 0 = %s"
-    )
-    fixed = RawSQL(words, (account_id,), output_field=BooleanField())  # noqa: S611 - nothing of it comes from outside
-    return Submission.objects.filter(fixed)
 
 
 def held(submission: Submission) -> QuerySet[Submission]:

@@ -25,6 +25,7 @@ from webmail.outbox.models import (
     Submission,
     SubmissionRecipient,
 )
+from webmail.outbox.unfinished import unfinished
 
 MANY_TRIES = 3  # reliability R94: from more than this on the health page shows it
 
@@ -85,7 +86,7 @@ def accounts_due(*, limit: int = 500) -> list[int]:
     """The ids of all accounts, of whomever, whose submissions a worker has something to do for; the longest due first."""
     now = timezone.now()
     stopped = MailAccount.objects.filter(state__in=(AccountState.PAUSED, AccountState.AUTH_FAILED)).values("pk")
-    due = Submission.objects.filter(next_try_at__lte=now).exclude(account_id__in=stopped)
+    due = unfinished().filter(next_try_at__lte=now).exclude(account_id__in=stopped)
     due = due.filter(
         Q(phase__in=CLAIMABLE, send_at__lte=now)
         | Q(phase=Phase.ACCEPTED, lease_owner="")
