@@ -141,9 +141,9 @@ test-fast: venv-dev ## The tests that need neither servers nor a browser
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not live and not browser and not slow" $(ARGS)
 
 # How much: _SECONDS and _POINTS for sync; for sending _KILLS among _SENDS, _RUNS of each race, _FROZEN_S without Redis, _SNAPSHOTS
-# of a power cut, _BELLS for a bad doorbell. All begin with PILLARBOX_FAULT, and so does _SEED, which repeats a run.
+# of a power cut, _BELLS for a bad doorbell, _ROUNDS at named moments. All begin with PILLARBOX_FAULT, and so does _SEED, which repeats a run.
 faults: system-packages venv-dev frontend ## The long lane: kills, cuts, full disks and strange clients; the Makefile names what sets how much
-	@$(SH) for amount in SECONDS=240 POINTS=200 KILLS=500 SENDS=2000 RUNS=200 FROZEN_S=60 SNAPSHOTS=30 BELLS=40; do \
+	@$(SH) for amount in FULL=1 SECONDS=240 POINTS=200 KILLS=500 SENDS=2000 RUNS=200 FROZEN_S=60 SNAPSHOTS=30 BELLS=40 ROUNDS=5; do \
 		name=PILLARBOX_FAULT_$${amount%%=*}; eval "export $$name=\$${$$name:-$${amount#*=}}"; \
 	done; \
 	PILLARBOX_FIRST_SYNC_MESSAGES=2000 $(BIN)/python -m pytest -n 0 -rA --timeout 3600 tests/faults tests/sync_servers/test_first_sync.py $(ARGS)

@@ -11,6 +11,8 @@ Directions are named by who speaks.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from dataclasses import dataclass
 from typing import Self
 
@@ -54,7 +56,7 @@ class _Proxy(Listener):
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.owner.refuses:
-            writer.transport.abort()
+            _reset(writer)
             return
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.owner.target_port)
         pumps = {
@@ -65,7 +67,7 @@ class _Proxy(Listener):
             done, _ = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             errors = [task.exception() for task in done]
             if any(isinstance(error, _Stop) and error.reset for error in errors):
-                writer.transport.abort()
+                _reset(writer)
                 server_writer.transport.abort()
             elif self.owner.slow_close_s:
                 await asyncio.sleep(self.owner.slow_close_s)
@@ -107,6 +109,17 @@ class _Proxy(Listener):
             held_s += HOLE_PAUSE_S
             if owner.hole_ends_s and held_s >= owner.hole_ends_s:
                 raise _Stop(reset=False)
+
+    async def drop_connections(self) -> None:
+        for writer in list(self._writers):
+            _reset(writer)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """RST instead of FIN: the client hears of an error, not of an end."""
+    if not writer.transport.is_closing():
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 class CuttingProxy(ServerThread):

@@ -10,7 +10,6 @@ import threading
 import time
 import urllib.error
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,7 @@ from typing import Any
 import redis
 
 from tests.e2e.site import Site
-from tests.faults.judge import SETTLED, Evidence, find_secrets
-from tests.faults.sink_process import SinkProcess
-from tests.faults.tokens import count_tokens, new_token
+from tests.faults.judge import SETTLED
 from tests.faults.zygote import Zygote
 from tests.servers.dovecot import DovecotServer, MailUser
 from tests.servers.process import wait_until
@@ -43,28 +40,6 @@ for name, address, password, imap_port, smtp_port in {people!r}:
     made = tokens.create_token(user, name="storm", scopes=("mail",))
     result.append([made.secret, account.public_id, account.pk])
 """
-
-RESOLVE = """
-from webmail.outbox import control, doubt
-from webmail.outbox.models import Phase, Submission
-from tests.faults.stage import is_explained
-received = set({received!r})
-result = {{"explained": [], "sent": 0, "again": 0, "waiting": 0}}
-for row in Submission.objects.filter(phase=Phase.UNCONFIRMED):
-    if is_explained(row):
-        result["explained"].append(row.subject)
-    if {decides!r}:
-        result["sent" if row.subject in received else "again"] += 1
-        assert doubt.resolve_unconfirmed(row, sent=row.subject in received)
-for row in Submission.objects.filter(phase=Phase.RETRY):
-    result["waiting"] += 1
-    if {decides!r}:
-        control.retry_now(row)
-"""
-
-CROSSINGS = "from tests.faults.judge import find_crossings\nresult = find_crossings()"
-
-TOLD = "from webmail.outbox.models import Draft\nresult = list(Draft.objects.values_list('subject', flat=True))"
 
 
 @dataclass(frozen=True)
@@ -124,7 +99,9 @@ class ForkedSite(Site):
                 for name, pid in list(self.pids.items()):
                     if not self.zygote.is_running(pid):
                         self.restarts[name] += 1
-                        self.start_process(name, **self._options[name])
+                        # A crash point is for one process: the next one lives.
+                        options = {key: value for key, value in self._options[name].items() if key != "crash_at"}
+                        self.start_process(name, **options)
 
     def wait_for_page(self, timeout_s: float = 60) -> None:
         """Return once pages answer."""
@@ -264,57 +241,3 @@ class ForkedSite(Site):
         begin = time.monotonic()
         self.api("GET", f"/accounts/{person.account}/submissions", token=person.token)
         return time.monotonic() - begin
-
-
-def sent_copies(dovecot: DovecotServer, people: Iterable[Person]) -> Counter[str]:
-    """How often each token lies in the Sent of its sender, as doveadm says."""
-    found: Counter[str] = Counter()
-    for person in people:
-        if "Sent" in dovecot.doveadm("mailbox", "list", "-u", person.mailbox.name).splitlines():
-            text = dovecot.doveadm("fetch", "-u", person.mailbox.name, "hdr.subject", "mailbox", "Sent", "all")
-            found += count_tokens(line.encode() for line in text.splitlines())
-    return found
-
-
-def gather(
-    site: ForkedSite,
-    dovecot: DovecotServer,
-    sink: SinkProcess,
-    *,
-    people: list[Person],
-    acknowledged: Mapping[str, Person],
-    in_flight: Iterable[str] = (),
-    green_after_s: float | None = None,
-    decides: bool = False,
-) -> tuple[Evidence, dict[str, Any]]:
-    """What a run on a whole site left behind; `decides`: afterwards somebody resolves what is in doubt as the sink has it."""
-    received = sink.received()
-    doubtful = site.run_python(RESOLVE.format(received=sorted(received), decides=False))
-    crossings = site.run_python(CROSSINGS)
-    crossings += [
-        f"{token} left as {sender}"
-        for token, senders in sink.senders().items()
-        for sender in senders
-        if token in acknowledged and sender != acknowledged[token].mailbox.address
-    ]
-    secrets = [secret for person in people for secret in (person.mailbox.password, person.token)]
-    evidence = Evidence(
-        acknowledged=set(acknowledged),
-        received=received,
-        sent_copies=sent_copies(dovecot, people),
-        rows=dict(site.rows()),
-        told=site.run_python(TOLD),
-        in_flight=set(in_flight),
-        explained=doubtful["explained"],
-        leaks=find_secrets(secrets, under=[site.directory]),
-        crossings=crossings,
-        green_after_s=green_after_s,
-    )
-    if decides:
-        doubtful = site.run_python(RESOLVE.format(received=sorted(received), decides=True))
-    return evidence, doubtful
-
-
-def fresh(count: int) -> list[str]:
-    """So many new tokens."""
-    return [new_token() for _ in range(count)]

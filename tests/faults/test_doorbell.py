@@ -8,18 +8,23 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 from django.db import connections
 
 from tests.faults import tally
-from tests.faults.forked_site import ForkedSite, fresh, gather
+from tests.faults.evidence import gather
+from tests.faults.forked_site import ForkedSite
 from tests.faults.judge import judge
+from tests.faults.lane import full_lane_only
 from tests.faults.sink_process import SinkProcess
 from tests.faults.stage import Stage, outgoing_stage
 from tests.faults.sync_stage import seeded
+from tests.faults.tokens import new_tokens
 from tests.servers.dovecot import DovecotServer
+from tests.servers.redis import RedisServer
 from webmail import dispatch
 from webmail.outbox.models import Phase
 from webmail.workers.tasks import BODIES
@@ -102,6 +107,25 @@ def send_with(broker: BadBroker, stage: Stage) -> None:
     stage.settle()
 
 
+@pytest.mark.live
+@pytest.mark.fault("F5")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.req("R87")
+def test_frozen_redis_holds_nobody_up_for_three_seconds(redis_server: RedisServer, monkeypatch):
+    """R87 F5: whoever rings is let go after two, and for a while does not ring again."""
+    monkeypatch.setattr(dispatch, "_quiet_until", 0.0)
+    redis_server.pause()
+    try:
+        begin = time.monotonic()
+        dispatch.wake("outbox.deliver", 1)
+        dispatch.wake("outbox.deliver", 2)
+        taken_s = time.monotonic() - begin
+    finally:
+        redis_server.resume()
+        monkeypatch.setattr(dispatch, "_quiet_until", 0.0)
+    assert taken_s < 3
+
+
 CASES = {
     "redelivered while it runs": {"visibility_s": 2},
     "every wake-up three times": {"copies": 3},
@@ -110,6 +134,7 @@ CASES = {
 }
 
 
+@full_lane_only
 @pytest.mark.live
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
@@ -126,7 +151,7 @@ def test_site_whose_doorbell_cannot_be_relied_on(forked_site: ForkedSite, doveco
         sink.delay(10.0 if name.startswith("redelivered") else 0.3, times=3)
         people = site.people(dovecot, 2, smtp_port=sink.port)
         acknowledged = {}
-        for number, token in enumerate(fresh(SENDS)):
+        for number, token in enumerate(new_tokens(SENDS)):
             site.send_until_acknowledged(people[number % 2], token)
             acknowledged[token] = people[number % 2]
         site.settle(timeout_s=150)

@@ -15,14 +15,17 @@ import pytest
 
 from tests.fakes.cutting_proxy import BOTH, FROM_CLIENT, FROM_SERVER, CuttingProxy
 from tests.faults import tally
-from tests.faults.forked_site import RESOLVE, ForkedSite, Person, fresh, gather
+from tests.faults.evidence import RESOLVE, gather
+from tests.faults.forked_site import ForkedSite, Person
 from tests.faults.judge import GREEN_WITHIN_S, judge
+from tests.faults.lane import full_lane_only
 from tests.faults.sink_process import SinkProcess
+from tests.faults.tokens import new_tokens
 from tests.servers.dovecot import DovecotServer
 from tests.servers.process import wait_until
 from webmail.outbox.models import Phase
 
-pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.fault("F4"), pytest.mark.timeout(600)]
+pytestmark = [full_lane_only, pytest.mark.live, pytest.mark.slow, pytest.mark.fault("F4"), pytest.mark.timeout(600)]
 
 SCALE = 0.01  # a reply may take 3 s, the last one 6 s
 PAGE_LIMIT_S = 3.0
@@ -81,7 +84,7 @@ def test_line_to_the_server_is_gone_and_comes_back(forked_site: ForkedSite, dove
         people = site.people(dovecot, 2, smtp_port=proxy.port)
         begin(site, proxy, people)
         slowest_page_s = 0.0
-        for number, token in enumerate(fresh(SENDS)):
+        for number, token in enumerate(new_tokens(SENDS)):
             site.send_until_acknowledged(people[number % 2], token)
             acknowledged[token] = people[number % 2]
             slowest_page_s = max(slowest_page_s, site.page_s(), site.list_s(people[0]))

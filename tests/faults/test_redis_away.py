@@ -14,14 +14,17 @@ import pytest
 import redis
 
 from tests.faults import tally
-from tests.faults.forked_site import ForkedSite, Person, fresh, gather
+from tests.faults.evidence import gather
+from tests.faults.forked_site import ForkedSite, Person
 from tests.faults.judge import judge
+from tests.faults.lane import full_lane_only
 from tests.faults.sink_process import SinkProcess
+from tests.faults.tokens import new_tokens
 from tests.servers.dovecot import DovecotServer
 from tests.servers.process import wait_until
 from webmail.outbox.models import Phase
 
-pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.fault("F5"), pytest.mark.timeout(900)]
+pytestmark = [full_lane_only, pytest.mark.live, pytest.mark.slow, pytest.mark.fault("F5"), pytest.mark.timeout(900)]
 
 AWAY_S = float(os.environ.get("PILLARBOX_FAULT_FROZEN_S", "6"))
 LEAVES_WITHIN_S = 60.0
@@ -133,7 +136,7 @@ def use(site: ForkedSite, people: list[Person], acknowledged: dict[str, Person])
     """Read and send for as long as it is away; the slowest page and the slowest send."""
     until, pages, sends = time.monotonic() + AWAY_S, [], []
     while time.monotonic() < until or len(sends) < 3:
-        (token,) = fresh(1)
+        (token,) = new_tokens(1)
         person = people[len(sends) % len(people)]
         begin = time.monotonic()
         assert site.send_once(person, token) == 201

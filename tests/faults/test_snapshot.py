@@ -21,15 +21,18 @@ import pytest
 
 from tests.fakes.cutting_proxy import CuttingProxy
 from tests.faults import tally
-from tests.faults.forked_site import KINDS, ForkedSite, Person, fresh, gather
+from tests.faults.evidence import gather
+from tests.faults.forked_site import KINDS, ForkedSite, Person
 from tests.faults.judge import judge
+from tests.faults.lane import full_lane_only
 from tests.faults.sink_process import SinkProcess
 from tests.faults.sync_stage import seeded
+from tests.faults.tokens import new_tokens
 from tests.servers.dovecot import DovecotServer
 from tests.servers.process import wait_until
 from webmail.outbox.models import Phase
 
-pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [full_lane_only, pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SNAPSHOTS = int(os.environ.get("PILLARBOX_FAULT_SNAPSHOTS", "4"))
 WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24  # sqlite.org/fileformat2.html section 4
@@ -95,7 +98,7 @@ def test_power_cut_keeps_what_was_acknowledged(forked_site: ForkedSite, dovecot:
 
         def send() -> None:
             while not ended.is_set():
-                (token,) = fresh(1)
+                (token,) = new_tokens(1)
                 site.send_until_acknowledged(people[0], token)
                 acknowledged[token] = people[0]
 
@@ -134,7 +137,7 @@ def test_queue_of_a_restored_backup_is_held(forked_site: ForkedSite, dovecot: Do
     with SinkProcess(slow_share=0) as sink, CuttingProxy(port=sink.port) as proxy:
         people = site.people(dovecot, 1, smtp_port=proxy.port)
         proxy.refuses = True
-        for token in fresh(5):
+        for token in new_tokens(5):
             site.send_until_acknowledged(people[0], token)
             acknowledged[token] = people[0]
         mine = lambda: {phase for token, phase in site.rows() if token in acknowledged}  # noqa: E731

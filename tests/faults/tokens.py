@@ -16,3 +16,8 @@ def new_token() -> str:
 def count_tokens(messages: Iterable[bytes]) -> Counter[str]:
     """How many of the messages carry each token; one message counts once, however often it names it."""
     return Counter(token.decode() for raw in messages for token in set(TOKEN.findall(raw)))
+
+
+def new_tokens(count: int) -> list[str]:
+    """So many marks."""
+    return [new_token() for _ in range(count)]
