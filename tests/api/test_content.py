@@ -181,7 +181,7 @@ def test_pieces_that_make_no_sense_are_refused(world: World, monkeypatch: pytest
     begun = piece(world, "POST", uploads, b"abc", "bytes 0-2/9", expect=202)["Location"]
     piece(world, "PUT", begun, b"def", "bytes 3-5/8", expect=400)
     world.api.call("PUT", begun, raw=b"def", expect=400, Content_Type="text/plain")
-    monkeypatch.setattr("webmail.outbox.uploads.PIECE_BYTES", 2)
+    monkeypatch.setattr("webmail.outbox.writing.uploads.PIECE_BYTES", 2)
     assert piece(world, "PUT", begun, b"def", "bytes 3-5/9", expect=413).json()["limit"] == 2
 
 

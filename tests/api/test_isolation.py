@@ -16,8 +16,9 @@ from tests.api.conftest import RAW, Api, World, speaking_for
 from webmail.api.operations import SCOPE_KEY
 from webmail.api.v1 import api
 from webmail.journal.actions import keywords
-from webmail.outbox import drafts, submit, uploads
-from webmail.outbox.messages import OutgoingMessage
+from webmail.outbox.queue import submit
+from webmail.outbox.writing import drafts, uploads
+from webmail.outbox.writing.messages import OutgoingMessage
 from webmail.store import blobs
 
 

@@ -13,7 +13,7 @@ from tests.faults.tokens import count_tokens
 from tests.servers.dovecot import DovecotServer
 
 RESOLVE = """
-from webmail.outbox import control, doubt
+from webmail.outbox.queue import control, doubt
 from webmail.outbox.models import Phase, Submission
 from tests.faults.stage import is_explained
 received = set({received!r})

@@ -12,7 +12,7 @@ from typing import Any
 
 def mark_the_dot_late() -> None:
     """Commit dot_sent after the dot was answered."""
-    from webmail.outbox import delivery
+    from webmail.outbox.queue import delivery
     from webmail.protocols.smtp.session import LiveSmtpSession
 
     mark, finish = delivery.mark_dot_sent, LiveSmtpSession.finish_data
@@ -34,16 +34,16 @@ def mark_the_dot_late() -> None:
 
 def claim_whatever_its_phase() -> None:
     """The claim without its condition."""
-    from webmail.outbox import delivery
     from webmail.outbox.models import Phase
+    from webmail.outbox.queue import delivery
 
     delivery.CLAIMABLE = tuple(Phase)  # type: ignore[assignment]
 
 
 def retry_an_expired_doubt() -> None:
     """A worker that died after the dot is taken for one that died before it."""
-    from webmail.outbox import upkeep
     from webmail.outbox.models import Phase, Submission
+    from webmail.outbox.queue import upkeep
 
     recover = upkeep.recover_expired_leases
 
@@ -79,7 +79,7 @@ def take_421_at_quit_for_failure() -> None:
     from django.utils import timezone
 
     from webmail.outbox.models import SENT, Phase, Submission
-    from webmail.outbox.moves import FREE
+    from webmail.outbox.queue.moves import FREE
     from webmail.protocols.errors import ProtocolError
     from webmail.protocols.smtp.session import LiveSmtpSession
 

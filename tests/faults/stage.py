@@ -18,8 +18,8 @@ from tests.faults.judge import Evidence, find_crossings, judge
 from tests.faults.tokens import count_tokens, new_token
 from tests.faults.worker_process import WorkerProcess
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import doubt, moves, upkeep
 from webmail.outbox.models import Draft, Phase, Submission
+from webmail.outbox.queue import doubt, moves, upkeep
 from webmail.store.models import Role
 from webmail.sync.connections import close_kept_sessions
 from webmail.sync.outgoing.deliver import deliver_submission, sweep_outbox

@@ -27,10 +27,11 @@ from tests.faults.lane import IS_FULL
 from tests.faults.sync_stage import seeded
 from tests.faults.tokens import count_tokens, new_token
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import control, drafts, moves
-from webmail.outbox.drafts import DraftFields
 from webmail.outbox.errors import DraftConflict
 from webmail.outbox.models import SENT, Draft, Phase, Submission
+from webmail.outbox.queue import control, moves
+from webmail.outbox.writing import drafts
+from webmail.outbox.writing.drafts import DraftFields
 from webmail.sync.connections import close_kept_sessions
 from webmail.sync.outgoing.deliver import deliver_submission
 

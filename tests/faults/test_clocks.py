@@ -17,9 +17,9 @@ import time_machine
 from django.db import connections
 
 from tests.faults.stage import Stage, outgoing_stage, phase_of
-from webmail.outbox import upkeep
 from webmail.outbox.models import SENT, Phase, Submission
-from webmail.outbox.send_time import SendTime
+from webmail.outbox.queue import upkeep
+from webmail.outbox.queue.send_time import SendTime
 from webmail.sync import points
 from webmail.sync.outgoing.deliver import deliver_account, sweep_outbox
 

@@ -12,8 +12,8 @@ import pytest
 from tests.fakes.cutting_proxy import FROM_CLIENT, FROM_SERVER, CuttingProxy
 from tests.fakes.smtp import DEFAULT_EXTENSIONS
 from tests.faults.stage import Stage, outgoing_stage, phase_of
-from webmail.outbox import moves
 from webmail.outbox.models import SENT, Phase, Submission
+from webmail.outbox.queue import moves
 from webmail.protocols.smtp import timeouts
 from webmail.store import consistency
 from webmail.sync import points

@@ -8,8 +8,8 @@ import pytest
 from tests.faults.stage import phase_of
 from tests.faults.sync_stage import seeded
 from tests.faults.tokens import count_tokens, new_token
-from webmail.outbox import doubt, moves
 from webmail.outbox.models import Phase, Submission
+from webmail.outbox.queue import doubt, moves
 from webmail.store import blobs, consistency
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fault("F1")]

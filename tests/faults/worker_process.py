@@ -162,7 +162,7 @@ def _drain(order: dict[str, Any]) -> None:
 
 
 def _recover(order: dict[str, Any]) -> None:
-    from webmail.outbox import upkeep
+    from webmail.outbox.queue import upkeep
 
     upkeep.recover_expired_leases()
 

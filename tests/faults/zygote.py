@@ -117,11 +117,11 @@ def _load() -> None:
     from django.urls import get_resolver
 
     import webmail.celery
-    import webmail.outbox.submit
+    import webmail.outbox.queue.submit
     import webmail.sync.watching.watch
     import webmail.workers.management.commands.sweep
     import webmail.workers.tasks
-    from webmail.outbox import schedule
+    from webmail.outbox.queue import schedule
 
     lease_s = os.environ.get(LEASE_VARIABLE)
     if lease_s:

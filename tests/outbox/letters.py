@@ -7,9 +7,9 @@ from typing import Any
 from accounts.models import Identity, MailAccount, User
 from tests.factories import make_account, make_item, make_user
 from webmail.mime.headers import parse_list_headers
-from webmail.outbox.messages import OutgoingMessage
 from webmail.outbox.models import Submission
-from webmail.outbox.submit import submit_message
+from webmail.outbox.queue.submit import submit_message
+from webmail.outbox.writing.messages import OutgoingMessage
 from webmail.store import blobs
 from webmail.store.ingest import ingest_emails
 from webmail.store.models import Email, Mailbox

@@ -2,8 +2,8 @@
 
 import pytest
 
-from webmail.outbox.answers import Answer, Status, apply_answers, next_phase
 from webmail.outbox.models import Phase
+from webmail.outbox.queue.answers import Answer, Status, apply_answers, next_phase
 
 A, R, W = Status.ACCEPTED, Status.REFUSED, Status.WAITING
 

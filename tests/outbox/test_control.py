@@ -6,11 +6,11 @@ import pytest
 from django.utils import timezone
 
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import control, delivery, known, moves, upkeep
-from webmail.outbox.answers import Answer
 from webmail.outbox.errors import BadSendTime
 from webmail.outbox.models import Draft, HeldFor, Phase, Submission
-from webmail.outbox.send_time import SendTime
+from webmail.outbox.queue import control, delivery, known, moves, upkeep
+from webmail.outbox.queue.answers import Answer
+from webmail.outbox.queue.send_time import SendTime
 
 pytestmark = pytest.mark.django_db
 

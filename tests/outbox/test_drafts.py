@@ -9,13 +9,13 @@ from accounts import services
 from accounts.models import Identity
 from tests.factories import make_mailbox
 from tests.outbox.letters import make_raw, make_sender, put_email
-from webmail.outbox import drafts, room
-from webmail.outbox.adoption import adopt_email
-from webmail.outbox.drafts import DraftFields
 from webmail.outbox.errors import AttachmentTooLarge, DraftConflict, DraftGone, DraftNotHere, OriginalNotHere
-from webmail.outbox.messages import MAX_FILES_BYTES
 from webmail.outbox.models import Draft, DraftAttachment
-from webmail.outbox.senders import move_draft
+from webmail.outbox.writing import drafts, room
+from webmail.outbox.writing.adoption import adopt_email
+from webmail.outbox.writing.drafts import DraftFields
+from webmail.outbox.writing.messages import MAX_FILES_BYTES
+from webmail.outbox.writing.senders import move_draft
 from webmail.store import blobs
 
 pytestmark = pytest.mark.django_db

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from tests.outbox.letters import make_sender, submit
 from webmail.mime.addresses import Address
-from webmail.outbox import control, known, upkeep
 from webmail.outbox.models import KnownRecipient, Submission
+from webmail.outbox.queue import control, known, upkeep
 
 pytestmark = pytest.mark.django_db
 

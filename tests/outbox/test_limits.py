@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from accounts.models import Identity
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import control, delivery, limits, moves, upkeep
 from webmail.outbox.models import Draft, HeldFor, Kind, KnownRecipient, Phase, Submission
-from webmail.outbox.submit import submit_bytes
+from webmail.outbox.queue import control, delivery, limits, moves, upkeep
+from webmail.outbox.queue.submit import submit_bytes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R76")]
 

@@ -5,12 +5,13 @@ import pytest
 from accounts.models import Identity
 from tests.outbox.letters import make_sender, submit
 from webmail.mime.parse import parse_message
-from webmail.outbox import control, delivery, drafts, moves
-from webmail.outbox.answers import Answer
-from webmail.outbox.drafts import DraftFields
 from webmail.outbox.errors import CannotSend
 from webmail.outbox.models import Draft, Kind, Phase, Submission
-from webmail.outbox.submit import find_submission, submit_bytes, submit_draft
+from webmail.outbox.queue import control, delivery, moves
+from webmail.outbox.queue.answers import Answer
+from webmail.outbox.queue.submit import find_submission, submit_bytes, submit_draft
+from webmail.outbox.writing import drafts
+from webmail.outbox.writing.drafts import DraftFields
 from webmail.store import blobs
 
 pytestmark = pytest.mark.django_db

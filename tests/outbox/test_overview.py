@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from tests.factories import make_account, make_email, make_mailbox, make_user
-from webmail.outbox import control, drafts, overview, submit
 from webmail.outbox.models import DeliveryReport, Draft, HeldFor, Kind, Phase, Submission
+from webmail.outbox.queue import control, overview, submit
+from webmail.outbox.writing import drafts
 from webmail.store.models import Mailbox
 
 pytestmark = pytest.mark.django_db

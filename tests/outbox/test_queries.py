@@ -9,8 +9,10 @@ from django.utils import timezone
 from accounts import services
 from accounts.models import AccountState
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import drafts, queries, schedule
+from webmail.outbox import queries
 from webmail.outbox.models import Phase, Submission, SubmissionRecipient
+from webmail.outbox.queue import schedule
+from webmail.outbox.writing import drafts
 
 pytestmark = pytest.mark.django_db
 

@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from tests.outbox.letters import make_sender, submit
 from tests.outbox.test_submit import make_draft, send
-from webmail.outbox import control, delivery, drafts, known, limits, moves, restored, upkeep
-from webmail.outbox.drafts import DraftFields
 from webmail.outbox.errors import DraftConflict, DraftGone
 from webmail.outbox.models import Draft, HeldFor, KnownRecipient, Phase, Submission
-from webmail.outbox.send_time import SendTime
+from webmail.outbox.queue import control, delivery, known, limits, moves, restored, upkeep
+from webmail.outbox.queue.send_time import SendTime
+from webmail.outbox.writing import drafts
+from webmail.outbox.writing.drafts import DraftFields
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fault("F12")]
 

@@ -9,9 +9,10 @@ from webmail.mime.addresses import Address
 from webmail.mime.parse import parse_message
 from webmail.mime.reports.read import read_report
 from webmail.mime.reports.receipt_wishes import ReceiptRequest, receipt_wanted
-from webmail.outbox import known, receipts
 from webmail.outbox.models import Kind, Phase, Submission
-from webmail.outbox.receipts import NoReceiptWanted, ReceiptWish
+from webmail.outbox.queue import known
+from webmail.outbox.returned import receipts
+from webmail.outbox.returned.receipts import NoReceiptWanted, ReceiptWish
 from webmail.store import blobs, contents
 from webmail.store.emails import keywords_of
 

@@ -10,8 +10,11 @@ from tests.factories import make_email_from_bytes, make_mailbox
 from tests.outbox.letters import make_raw, make_sender
 from tests.outbox.returned_mail import DAEMON, complaint, delivery_report, plain_bounce, read_receipt, receive, sent
 from webmail.mime.parse import parse_message
-from webmail.outbox import again, outcomes, overview, queries, reports
+from webmail.outbox import queries
 from webmail.outbox.models import DeliveryReport, Draft, Phase, Report, Submission, SubmissionRecipient
+from webmail.outbox.queue import overview
+from webmail.outbox.returned import outcomes, reports
+from webmail.outbox.writing import again
 from webmail.store import consistency
 from webmail.store.models import Email, TypeState
 

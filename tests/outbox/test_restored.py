@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import control, delivery, limits, moves, restored, upkeep
 from webmail.outbox.models import Draft, HeldFor, Phase, QueueMark, Submission
+from webmail.outbox.queue import control, delivery, limits, moves, restored, upkeep
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R92")]
 

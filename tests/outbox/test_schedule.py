@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from tests.outbox.letters import make_sender, submit
 from webmail.mime.headers import parse_list_headers
-from webmail.outbox import delivery, moves, send_time, upkeep
 from webmail.outbox.errors import BadSendTime
 from webmail.outbox.models import Draft, HeldFor, Phase, Submission
-from webmail.outbox.send_time import SendTime, read_wall
+from webmail.outbox.queue import delivery, moves, send_time, upkeep
+from webmail.outbox.queue.send_time import SendTime, read_wall
 from webmail.store import blobs
 from webmail.store.errors import StorageFull
 

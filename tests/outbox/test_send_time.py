@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from webmail.outbox import send_time
-from webmail.outbox.send_time import SendTime, UnknownZone, presets, read_wall, resolve_wall
+from webmail.outbox.queue import send_time
+from webmail.outbox.queue.send_time import SendTime, UnknownZone, presets, read_wall, resolve_wall
 
 pytestmark = pytest.mark.req("R74")
 

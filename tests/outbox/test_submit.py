@@ -11,8 +11,6 @@ from accounts.models import Identity
 from tests.outbox.letters import make_sender, submit
 from webmail.mime.compose import without_bcc
 from webmail.mime.parse import parse_message
-from webmail.outbox import drafts, messages
-from webmail.outbox.drafts import DraftFields
 from webmail.outbox.errors import (
     BadContent,
     BadRecipient,
@@ -26,8 +24,10 @@ from webmail.outbox.errors import (
     TooManyRecipients,
 )
 from webmail.outbox.models import Draft, KnownRecipient, Phase, Submission, SubmissionRecipient
-from webmail.outbox.submit import find_submission, submit_draft
-from webmail.outbox.undo import HOLD_MARGIN_S
+from webmail.outbox.queue.submit import find_submission, submit_draft
+from webmail.outbox.queue.undo import HOLD_MARGIN_S
+from webmail.outbox.writing import drafts, messages
+from webmail.outbox.writing.drafts import DraftFields
 from webmail.store import blobs, changes
 from webmail.store.errors import StorageFull
 

@@ -9,9 +9,9 @@ from django.utils import timezone
 from accounts import services
 from accounts.models import AccountState
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import control, copies, delivery, doubt, moves, schedule, upkeep
-from webmail.outbox.answers import Answer
 from webmail.outbox.models import Draft, Phase, Submission
+from webmail.outbox.queue import control, copies, delivery, doubt, moves, schedule, upkeep
+from webmail.outbox.queue.answers import Answer
 from webmail.store import changes
 
 pytestmark = pytest.mark.django_db

@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import control, delivery, moves, upkeep
 from webmail.outbox.models import HeldFor, Phase
-from webmail.outbox.undo import HOLD_MARGIN_S, undo_deadline, undo_seconds
+from webmail.outbox.queue import control, delivery, moves, upkeep
+from webmail.outbox.queue.undo import HOLD_MARGIN_S, undo_deadline, undo_seconds
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R73")]
 

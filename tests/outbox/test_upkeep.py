@@ -8,11 +8,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import delivery, doubt, limits, moves, schedule, upkeep
-from webmail.outbox.answers import Answer
 from webmail.outbox.models import HeldFor, Phase, Submission
-from webmail.outbox.send_time import SendTime, read_wall
-from webmail.outbox.user_time import in_words, zone_name
+from webmail.outbox.queue import delivery, doubt, limits, moves, schedule, upkeep
+from webmail.outbox.queue.answers import Answer
+from webmail.outbox.queue.send_time import SendTime, read_wall
+from webmail.outbox.queue.user_time import in_words, zone_name
 
 pytestmark = pytest.mark.django_db
 

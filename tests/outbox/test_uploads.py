@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from accounts.models import MailAccount
 from tests.outbox.letters import make_sender
-from webmail.outbox import drafts, room, uploads
-from webmail.outbox.content_range import read_content_range
 from webmail.outbox.errors import AttachmentTooLarge, BadPiece, DraftGone, UploadGone, WrongOffset
-from webmail.outbox.messages import MAX_FILES_BYTES
 from webmail.outbox.models import Draft, DraftAttachment, Upload, UploadPiece
+from webmail.outbox.writing import drafts, room, uploads
+from webmail.outbox.writing.content_range import read_content_range
+from webmail.outbox.writing.messages import MAX_FILES_BYTES
 from webmail.store import blobs, collection
 from webmail.store.models import Blob, BlobLink
 
@@ -111,7 +111,7 @@ def test_server_that_names_no_limit_leaves_ours(account: MailAccount, offers: di
 
 
 def test_two_files_that_fit_alone_do_not_pass_together(draft: Draft, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webmail.outbox.room.MAX_FILES_BYTES", 5)
+    monkeypatch.setattr("webmail.outbox.writing.room.MAX_FILES_BYTES", 5)
     first, second = begin(draft, 3), begin(draft, 3)
     uploads.finish_upload(uploads.append_piece(first, 0, b"abc"))
     with pytest.raises(AttachmentTooLarge):

@@ -12,8 +12,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from tests import factories
-from webmail.outbox import control, drafts, submit
 from webmail.outbox.models import Submission
+from webmail.outbox.queue import control, submit
+from webmail.outbox.writing import drafts
 from webmail.store import blobs, collection, packs
 from webmail.store.models import Blob, BlobLink
 

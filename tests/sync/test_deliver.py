@@ -14,9 +14,9 @@ from tests.fakes.cutting_proxy import FROM_CLIENT, FROM_SERVER, CuttingProxy
 from tests.fakes.smtp import RecordingSmtpSink
 from tests.outbox.letters import make_sender, submit
 from webmail import dispatch
-from webmail.outbox import doubt, moves, schedule, upkeep
 from webmail.outbox.models import Draft, Phase, Submission
 from webmail.outbox.queries import accounts_due
+from webmail.outbox.queue import doubt, moves, schedule, upkeep
 from webmail.protocols.smtp import timeouts
 from webmail.sync import points
 from webmail.sync.connections import close_kept_sessions

@@ -9,8 +9,8 @@ from django.utils import timezone
 from accounts.models import MailAccount, SentCopy
 from tests.fakes.smtp import DEFAULT_EXTENSIONS, RecordingSmtpSink
 from tests.outbox.letters import make_sender, submit
-from webmail.outbox import moves
 from webmail.outbox.models import Phase, Submission
+from webmail.outbox.queue import moves
 from webmail.store import blobs
 from webmail.sync import points
 from webmail.sync.connections import close_kept_sessions

@@ -12,8 +12,8 @@ from tests.fakes.imap import FakeImapServer
 from tests.fakes.smtp import RecordingSmtpSink
 from tests.outbox.letters import make_raw, make_sender, put_email, submit
 from webmail.journal.models import Action
-from webmail.outbox import doubt, moves, upkeep
 from webmail.outbox.models import Phase, Submission
+from webmail.outbox.queue import doubt, moves, upkeep
 from webmail.store import consistency, emails
 from webmail.store.models import Email, EmailMailbox, Mailbox, Placement, Role
 from webmail.sync import points

@@ -11,8 +11,8 @@ from tests.factories import make_mailbox
 from tests.fakes.imap import FakeImapServer
 from tests.fakes.smtp import RecordingSmtpSink
 from tests.outbox.letters import make_raw, make_sender, put_email, submit
-from webmail.outbox import copies, moves, upkeep
 from webmail.outbox.models import Phase, Submission
+from webmail.outbox.queue import copies, moves, upkeep
 from webmail.store.models import Mailbox, Role
 from webmail.sync import points, providers
 from webmail.sync.connections import close_kept_sessions

@@ -15,9 +15,9 @@ from tests.fakes.smtp import RecordingSmtpSink
 from tests.outbox.letters import make_sender, submit
 from tests.servers.ports import free_port
 from tests.servers.process import wait_until
-from webmail.outbox import control, delivery, moves, schedule, upkeep
 from webmail.outbox.models import Draft, Kind, Phase, Submission
-from webmail.outbox.unfinished import unfinished_of
+from webmail.outbox.queue import control, delivery, moves, schedule, upkeep
+from webmail.outbox.queue.unfinished import unfinished_of
 from webmail.sync import admission, points
 from webmail.sync.connections import close_kept_sessions
 from webmail.sync.outgoing import deliver, lanes

@@ -14,8 +14,8 @@ from tests.outbox.letters import make_sender, submit
 from tests.servers.dovecot import DovecotServer, MailUser
 from tests.servers.postfix import PostfixServer
 from tests.servers.process import wait_until
-from webmail.outbox import moves
 from webmail.outbox.models import Draft, Phase, Submission
+from webmail.outbox.queue import moves
 from webmail.store import consistency
 from webmail.store.models import Email, Mailbox, Placement, Role
 from webmail.sync.connections import account_session, close_kept_sessions

@@ -16,8 +16,8 @@ from tests.servers.greylisting import Greylisting
 from tests.servers.postfix import PostfixServer
 from tests.servers.process import wait_until
 from webmail.mime.compose import without_bcc
-from webmail.outbox import moves, schedule, upkeep
 from webmail.outbox.models import Draft, Phase, Submission
+from webmail.outbox.queue import moves, schedule, upkeep
 from webmail.protocols.login import Login
 from webmail.protocols.pop3 import session as pop3
 from webmail.protocols.smtp import session as smtp

@@ -12,8 +12,8 @@ from accounts.models import AccountState, MailAccount, OutgoingServer
 from tests.fakes.smtp import RecordingSmtpSink
 from tests.outbox.letters import make_sender, submit
 from tests.servers.ports import free_port
-from webmail.outbox import moves
 from webmail.outbox.models import Phase, Submission
+from webmail.outbox.queue import moves
 from webmail.sync.connections import close_kept_sessions
 from webmail.sync.outgoing import servers
 from webmail.sync.outgoing.deliver import deliver_account, deliver_submission

@@ -12,9 +12,9 @@ from tests.fakes.imap import FakeImapServer
 from tests.outbox.letters import make_raw, make_sender
 from tests.sync.replay_rows import make_fake_account, make_remote
 from webmail.journal.actions.mailboxes import create_mailbox
-from webmail.outbox.drafts import DraftFields, create_draft, discard_draft, save_draft
 from webmail.outbox.models import Draft, FiledDraft
-from webmail.outbox.submit import submit_draft
+from webmail.outbox.queue.submit import submit_draft
+from webmail.outbox.writing.drafts import DraftFields, create_draft, discard_draft, save_draft
 from webmail.protocols.errors import ConnectionLost
 from webmail.store import blobs, consistency, leases, mailboxes
 from webmail.store.models import Email, Mailbox

@@ -13,8 +13,8 @@ from webmail.journal.actions.keywords import set_keywords
 from webmail.journal.actions.mailboxes import create_mailbox, delete_mailbox, rename_mailbox
 from webmail.journal.actions.move import destroy_emails, move_emails, trash_out_of
 from webmail.journal.models import Action
-from webmail.outbox.adoption import adopt_email
-from webmail.outbox.drafts import DraftFields, create_draft, discard_draft, save_draft
+from webmail.outbox.writing.adoption import adopt_email
+from webmail.outbox.writing.drafts import DraftFields, create_draft, discard_draft, save_draft
 from webmail.protocols.errors import ConnectionFailed
 from webmail.store import blobs, consistency, emails
 from webmail.store.models import Email, Mailbox, Role

@@ -12,8 +12,9 @@ from tests.sync.conftest import letter, sync
 from webmail.demo.addresses import DEMO_DOMAIN
 from webmail.demo.delivery import Envelope, Postman
 from webmail.mime.headers import parse_list_headers
-from webmail.outbox import moves, outcomes, receipts
 from webmail.outbox.models import DeliveryReport, Phase, Report, Submission
+from webmail.outbox.queue import moves
+from webmail.outbox.returned import outcomes, receipts
 from webmail.store import consistency, contents
 from webmail.store.indexing import index_account
 from webmail.store.models import Email

@@ -7,7 +7,7 @@ from webmail.journal.actions.keywords import set_keywords
 from webmail.journal.actions.mailboxes import create_mailbox, delete_mailbox, rename_mailbox
 from webmail.journal.actions.move import copy_emails, destroy_emails, move_emails
 from webmail.journal.models import Action
-from webmail.outbox.drafts import DraftFields, create_draft, discard_draft, save_draft
+from webmail.outbox.writing.drafts import DraftFields, create_draft, discard_draft, save_draft
 from webmail.store.models import Email, EmailKeyword, Mailbox
 from webmail.sync.outgoing.draft_copies import file_drafts
 

@@ -13,8 +13,8 @@ from django.urls import reverse
 from accounts.models import Identity, User
 from tests.factories import make_account, make_email, make_email_from_bytes, make_mailbox, make_user
 from tests.web.pages import MARKER, body_of, client_of
-from webmail.outbox import drafts
 from webmail.outbox.models import Draft, Phase, Submission
+from webmail.outbox.writing import drafts
 from webmail.store.models import Email
 
 pytestmark = pytest.mark.django_db
@@ -239,7 +239,7 @@ def test_a_script_gets_the_list_of_files_back(client: Client, alice: User) -> No
 def test_a_file_beyond_the_limit_is_refused_in_words(
     client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webmail.outbox.room.MAX_FILES_BYTES", 3)
+    monkeypatch.setattr("webmail.outbox.writing.room.MAX_FILES_BYTES", 3)
     draft = make_draft(alice)
     file = SimpleUploadedFile("plan.txt", b"plan", content_type="text/plain")
     answer = client.post(reverse("compose_files", args=[draft.public_id]), {"files": file})

@@ -12,7 +12,7 @@ from accounts.models import AccountState, MailAccount, User
 from tests.factories import make_account, make_email, make_email_from_bytes, make_headers, make_mailbox, make_user
 from tests.web.pages import MARKER, client_of
 from webmail.mime.addresses import Address
-from webmail.outbox import drafts
+from webmail.outbox.writing import drafts
 from webmail.store.models import Email, Mailbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R9")]

@@ -19,8 +19,9 @@ from accounts import services, tokens
 from accounts.models import ConnectionTest, Identity, MailAccount, OutgoingServer, User
 from tests.factories import make_account, make_email_from_bytes, make_mailbox, make_user
 from tests.web.pages import client_of
-from webmail.outbox import drafts, submit, uploads
 from webmail.outbox.models import Draft, DraftAttachment, Submission, Upload
+from webmail.outbox.queue import submit
+from webmail.outbox.writing import drafts, uploads
 from webmail.store.models import Email, EmailKeyword, EmailMailbox, Mailbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R56")]

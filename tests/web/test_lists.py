@@ -13,8 +13,8 @@ from accounts.models import AccountState, Identity, MailAccount, User
 from tests.factories import make_account, make_email, make_headers, make_mailbox, make_user
 from tests.web.pages import body_of, client_of
 from webmail.mime.addresses import Address
-from webmail.outbox import drafts
 from webmail.outbox.models import FiledDraft
+from webmail.outbox.writing import drafts
 from webmail.store.models import Mailbox
 
 pytestmark = pytest.mark.django_db

@@ -13,9 +13,11 @@ from django.utils import timezone
 from accounts.models import MailAccount, User
 from tests.factories import make_account, make_email, make_headers, make_mailbox, make_user
 from tests.web.pages import MARKER, body_of, client_of
-from webmail.outbox import delivery, drafts, overview, queries, submit
-from webmail.outbox.answers import Answer
+from webmail.outbox import queries
 from webmail.outbox.models import Draft, Phase, Submission
+from webmail.outbox.queue import delivery, overview, submit
+from webmail.outbox.queue.answers import Answer
+from webmail.outbox.writing import drafts
 from webmail.web.sending import entries_of
 from webmail.web.timeline import steps_of
 

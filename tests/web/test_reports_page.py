@@ -15,8 +15,8 @@ from tests.outbox.returned_mail import DAEMON, complaint, delivery_report, read_
 from tests.web.pages import MARKER, body_of, client_of
 from webmail.journal.models import Action
 from webmail.mime.addresses import Address
-from webmail.outbox import known
 from webmail.outbox.models import Draft, Kind, Submission, SubmissionRecipient
+from webmail.outbox.queue import known
 from webmail.store.emails import keywords_of
 from webmail.store.models import Email, Mailbox
 

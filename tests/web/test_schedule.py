@@ -15,8 +15,8 @@ from django.utils import timezone
 from accounts.models import MailAccount, User
 from tests.factories import make_account, make_email_from_bytes, make_mailbox, make_user
 from tests.web.pages import MARKER, body_of, client_of
-from webmail.outbox import drafts
 from webmail.outbox.models import Draft, HeldFor, Phase, Submission
+from webmail.outbox.writing import drafts
 from webmail.store.models import Email, Mailbox
 
 pytestmark = pytest.mark.django_db

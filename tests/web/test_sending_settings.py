@@ -10,7 +10,7 @@ from accounts import credentials, services
 from accounts.models import MailAccount, OutgoingServer, User
 from tests.factories import make_account, make_user
 from tests.web.pages import MARKER, body_of, client_of
-from webmail.outbox.undo import undo_seconds
+from webmail.outbox.queue.undo import undo_seconds
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from accounts.models import ApiCredential, ConnectionTest, Identity, MailAccount
 from tests.factories import make_account, make_email, make_email_from_bytes, make_mailbox, make_user
 from tests.web.pages import MARKER, body_of, client_of
 from webmail.journal.models import Action
-from webmail.outbox import drafts
+from webmail.outbox.writing import drafts
 from webmail.store.models import Email, Mailbox, Role
 
 pytestmark = pytest.mark.django_db

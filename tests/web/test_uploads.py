@@ -11,8 +11,8 @@ from django.urls import reverse
 from accounts.models import MailAccount, User
 from tests.factories import make_account, make_email_from_bytes, make_mailbox, make_user
 from tests.web.pages import MARKER, body_of, client_of
-from webmail.outbox import drafts, uploads
 from webmail.outbox.models import Draft, FiledDraft, Upload
+from webmail.outbox.writing import drafts, uploads
 from webmail.store import blobs, emails
 from webmail.store.models import Email, Mailbox
 

@@ -8,8 +8,8 @@ from django.utils import timezone
 from accounts import credentials
 from accounts.models import ConnectionTest, MailAccount
 from tests import factories
-from webmail.outbox import uploads
 from webmail.outbox.models import Upload
+from webmail.outbox.writing import uploads
 from webmail.store import blobs, changes
 from webmail.store.errors import CannotCalculateChanges
 from webmail.store.models import BlobLink, Heartbeat, Tombstone

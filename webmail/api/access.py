@@ -17,8 +17,8 @@ from accounts.tokens import tokens_of
 from webmail.api.auth import ApiRequest
 from webmail.journal.models import Action
 from webmail.outbox import queries as outbox_queries
-from webmail.outbox import uploads
 from webmail.outbox.models import Draft, Submission, Upload
+from webmail.outbox.writing import uploads
 from webmail.store import blobs, emails
 from webmail.store.models import Blob, Email, Mailbox, Thread
 from webmail.store.queries import accounts as account_queries

@@ -25,12 +25,12 @@ from webmail.api.schemas.sending import (
     SubmissionOut,
     WhenIn,
 )
-from webmail.outbox.messages import OPTIONS
 from webmail.outbox.models import DeliveryReport, Draft, Phase, Submission
 from webmail.outbox.queries import undo_status
-from webmail.outbox.send_time import SendTime, UnknownZone
-from webmail.outbox.submit import find_submission
-from webmail.outbox.undo import undo_deadline
+from webmail.outbox.queue.send_time import SendTime, UnknownZone
+from webmail.outbox.queue.submit import find_submission
+from webmail.outbox.queue.undo import undo_deadline
+from webmail.outbox.writing.messages import OPTIONS
 
 # Columns that clients see under their own name.
 _SAME = (

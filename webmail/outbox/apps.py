@@ -10,6 +10,6 @@ class OutboxConfig(AppConfig):
     label = "outbox"
 
     def ready(self) -> None:
-        from webmail.outbox import reports
+        from webmail.outbox.returned import reports
 
         reports.connect()

@@ -11,7 +11,6 @@ from django.http import Http404
 from django.utils import timezone
 
 from accounts.models import AccountState, MailAccount, User
-from webmail.outbox import schedule
 from webmail.outbox.models import (
     CANCELLABLE,
     CLAIMABLE,
@@ -25,7 +24,8 @@ from webmail.outbox.models import (
     Submission,
     SubmissionRecipient,
 )
-from webmail.outbox.unfinished import unfinished
+from webmail.outbox.queue import schedule
+from webmail.outbox.queue.unfinished import unfinished
 
 MANY_TRIES = 3  # reliability R94: from more than this on the health page shows it
 

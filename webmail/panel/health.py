@@ -20,7 +20,7 @@ from accounts.models import AccountState, MailAccount
 from webmail.journal.models import Action
 from webmail.outbox.models import Phase, Report, Submission, SubmissionEvent, SubmissionRecipient
 from webmail.outbox.queries import MANY_TRIES
-from webmail.outbox.schedule import TELL_AFTER
+from webmail.outbox.queue.schedule import TELL_AFTER
 from webmail.store.blobs import LOW_SPACE_BYTES, LOW_SPACE_SHARE
 from webmail.store.models import Email, Heartbeat, HostGate, Mailbox
 

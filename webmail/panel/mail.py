@@ -17,7 +17,6 @@ from webmail.journal import entries
 from webmail.journal.actions import putting_back
 from webmail.journal.errors import ActionRefused
 from webmail.journal.models import Action
-from webmail.outbox import control, doubt
 from webmail.outbox.models import (
     CANCELLABLE,
     CLAIMABLE,
@@ -27,6 +26,7 @@ from webmail.outbox.models import (
     SubmissionEvent,
     SubmissionRecipient,
 )
+from webmail.outbox.queue import control, doubt
 from webmail.panel import cells, health
 from webmail.panel.filters import ActionTrouble, MailboxTrouble, SubmissionTrouble
 from webmail.panel.listing import Listing, ReadOnlyInline, carry_out

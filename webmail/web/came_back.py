@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from webmail.mime.reports.values import COMPLAINT, RECEIPT
 from webmail.outbox.models import Report, Submission
-from webmail.outbox.outcomes import About, Outcome, RecipientOutcome, abouts_of, outcomes_of
+from webmail.outbox.returned.outcomes import About, Outcome, RecipientOutcome, abouts_of, outcomes_of
 from webmail.store.models import Email
 
 MAX_LINES = 50

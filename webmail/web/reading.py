@@ -10,7 +10,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from webmail.outbox.receipts import ReceiptWish, wish_of
+from webmail.outbox.returned.receipts import ReceiptWish, wish_of
 from webmail.store import emails as stored
 from webmail.store.contents import is_readable
 from webmail.store.emails import keywords_of, memberships

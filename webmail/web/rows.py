@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Identity, MailAccount, User
 from webmail.outbox import queries as outbox
-from webmail.outbox.filed_copies import own_copies
 from webmail.outbox.models import Draft
-from webmail.outbox.outcomes import undelivered_among
+from webmail.outbox.returned.outcomes import undelivered_among
+from webmail.outbox.writing.filed_copies import own_copies
 from webmail.store.models import Email, Mailbox, Role
 from webmail.store.queries.emails import ListRow, RowKey, read_rows
 from webmail.web.lists import ListSource

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from webmail.outbox.models import Submission
-from webmail.outbox.undo import undo_deadline
+from webmail.outbox.queue.undo import undo_deadline
 from webmail.web.flash import SECONDS, Act, Link, Toast
 from webmail.web.sending import Entry, entry_of, short_people_of
 from webmail.web.sending_lines import leaves_at, without_lead

@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import AccountState
 from webmail.mime.addresses import parse_addresses
-from webmail.outbox import schedule
 from webmail.outbox.models import SENT, Draft, HeldFor, Phase, Report, Submission, SubmissionRecipient
-from webmail.outbox.undo import undo_deadline
+from webmail.outbox.queue import schedule
+from webmail.outbox.queue.undo import undo_deadline
 from webmail.web.sending_lines import joined, lines_of
 from webmail.web.text import short_name, with_query
 

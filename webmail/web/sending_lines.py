@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import AccountState
-from webmail.outbox import schedule
 from webmail.outbox.models import Phase, Report, Submission, SubmissionRecipient
+from webmail.outbox.queue import schedule
 from webmail.web.text import full_date, when
 
 _Status = SubmissionRecipient.Status

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import AccountState, MailAccount, User
 from webmail.outbox import queries as outbox
-from webmail.outbox.overview import Counts, counts_of
+from webmail.outbox.queue.overview import Counts, counts_of
 from webmail.store.models import Mailbox, Role
 from webmail.store.queries.accounts import MailboxNode, accounts_of, build_tree, visible_mailboxes
 from webmail.web.text import with_query

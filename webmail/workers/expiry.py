@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import ConnectionTest
-from webmail.outbox import uploads
+from webmail.outbox.writing import uploads
 from webmail.store.models import BlobLink, Heartbeat, Tombstone, TypeState
 from webmail.sync.checking import diagnose
 

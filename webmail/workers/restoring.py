@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from webmail.outbox.restored import check_restored
+from webmail.outbox.queue.restored import check_restored
 from webmail.store.models import Heartbeat
 
 log = structlog.get_logger(__name__)

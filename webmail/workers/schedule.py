@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 from django.db import close_old_connections
 
-from webmail.outbox import upkeep
+from webmail.outbox.queue import upkeep
 from webmail.store import collection
 from webmail.sync.content import retention
 from webmail.sync.outgoing import deliver

@@ -15,8 +15,8 @@ from playwright.sync_api import Page, Route, expect
 from accounts.models import User
 from tests.factories import make_account, make_mailbox, make_user
 from tests.web.browser.conftest import Faults, Site
-from webmail.outbox import drafts
 from webmail.outbox.models import Draft, DraftAttachment, Submission, Upload
+from webmail.outbox.writing import drafts
 from webmail.store import blobs
 
 pytestmark = [pytest.mark.browser, pytest.mark.req("R78")]

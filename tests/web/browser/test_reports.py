@@ -13,8 +13,8 @@ from tests.outbox.letters import make_raw
 from tests.outbox.returned_mail import NO_SUCH_USER, delivery_report, receive, sent
 from tests.web.browser.conftest import Faults
 from webmail.mime.addresses import Address
-from webmail.outbox import known
 from webmail.outbox.models import Kind, Submission
+from webmail.outbox.queue import known
 from webmail.store.emails import keywords_of
 from webmail.store.models import Email
 

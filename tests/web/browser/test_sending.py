@@ -14,8 +14,8 @@ from accounts.models import MailAccount, User
 from tests.factories import make_account, make_email_from_bytes, make_mailbox, make_user
 from tests.web.browser.conftest import Faults
 from webmail import dispatch
-from webmail.outbox import drafts
 from webmail.outbox.models import Draft, Phase, Submission
+from webmail.outbox.writing import drafts
 from webmail.store.models import Mailbox
 
 pytestmark = pytest.mark.browser

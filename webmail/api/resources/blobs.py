@@ -14,11 +14,11 @@ from webmail.api.downloads import download
 from webmail.api.operations import operation
 from webmail.api.problems import Problem
 from webmail.api.schemas.sending import UploadOut, UploadStateOut
-from webmail.outbox import uploads
-from webmail.outbox.content_range import ContentRange, read_content_range
 from webmail.outbox.errors import WrongOffset
-from webmail.outbox.messages import MAX_FILES_BYTES
 from webmail.outbox.models import Upload
+from webmail.outbox.writing import uploads
+from webmail.outbox.writing.content_range import ContentRange, read_content_range
+from webmail.outbox.writing.messages import MAX_FILES_BYTES
 from webmail.store import blobs
 from webmail.store.models import Blob
 

@@ -22,13 +22,13 @@ from webmail.api.schemas.sending import (
     SubmissionOut,
 )
 from webmail.journal.actions import move
-from webmail.outbox import drafts
-from webmail.outbox.adoption import adopt_email
 from webmail.outbox.errors import DraftConflict, DraftNotHere
-from webmail.outbox.filed_copies import draft_of
 from webmail.outbox.models import Draft, Submission
 from webmail.outbox.queries import drafts_of
-from webmail.outbox.submit import submit_draft
+from webmail.outbox.queue.submit import submit_draft
+from webmail.outbox.writing import drafts
+from webmail.outbox.writing.adoption import adopt_email
+from webmail.outbox.writing.filed_copies import draft_of
 from webmail.store import blobs, emails
 from webmail.store.models import Email, Role
 from webmail.store.queries.emails import MAX_PAGE_SIZE

@@ -13,7 +13,7 @@ from webmail.api.operations import PUBLIC, operation
 from webmail.api.schemas.accounts import LimitsOut, MeOut
 from webmail.api.schemas.base import HealthOut
 from webmail.api.schemas.messages import MAX_BATCH
-from webmail.outbox.messages import MAX_FILES_BYTES, MAX_RECIPIENTS
+from webmail.outbox.writing.messages import MAX_FILES_BYTES, MAX_RECIPIENTS
 from webmail.store.queries.emails import MAX_PAGE_SIZE
 
 router = Router(tags=["user"])

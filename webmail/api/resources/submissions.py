@@ -25,12 +25,13 @@ from webmail.api.schemas.sending import (
     SubmissionListOut,
     SubmissionOut,
 )
-from webmail.outbox import control, doubt, drafts
-from webmail.outbox.messages import OutgoingFile, OutgoingMessage
 from webmail.outbox.models import HeldFor, Phase, Submission
 from webmail.outbox.queries import submissions_of
-from webmail.outbox.room import check_room
-from webmail.outbox.submit import submit_draft, submit_message
+from webmail.outbox.queue import control, doubt
+from webmail.outbox.queue.submit import submit_draft, submit_message
+from webmail.outbox.writing import drafts
+from webmail.outbox.writing.messages import OutgoingFile, OutgoingMessage
+from webmail.outbox.writing.room import check_room
 from webmail.store.queries.emails import PAGE_SIZE, Cursor
 
 router = Router(tags=["submissions"])

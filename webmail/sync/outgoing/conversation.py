@@ -4,7 +4,7 @@
 
 Brackets are commits; none is open while the server is waited for. [in_data] is left out for what is short: a death before
 the dot is the same with it and without it. Whatever goes wrong before `dot_sent` is known not to have left. After it only
-an answer of the server counts. It must not decide what an answer means: `outbox.answers` does.
+an answer of the server counts. It must not decide what an answer means: `queue.answers` does.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from webmail.outbox import delivery
-from webmail.outbox.answers import Answer, Status
 from webmail.outbox.models import Submission
+from webmail.outbox.queue import delivery
+from webmail.outbox.queue.answers import Answer, Status
 from webmail.protocols.errors import ConnectionLost, ProtocolError, ServerError, TemporarilyRefused
 from webmail.protocols.smtp.session import Envelope, EnvelopeResult, Reply, SmtpSession
 from webmail.sync import refusals

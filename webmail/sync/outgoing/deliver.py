@@ -20,10 +20,10 @@ from accounts import services
 from accounts.models import AccountState, MailAccount
 from webmail import dispatch
 from webmail.mime.compose import without_bcc
-from webmail.outbox import delivery, schedule, upkeep
-from webmail.outbox.answers import Answer
 from webmail.outbox.models import Submission
 from webmail.outbox.queries import accounts_due
+from webmail.outbox.queue import delivery, schedule, upkeep
+from webmail.outbox.queue.answers import Answer
 from webmail.protocols.errors import BadArgument, PermanentlyRefused, ProtocolError
 from webmail.store import blobs
 from webmail.store.errors import BlobDamaged, BlobMissing

@@ -22,11 +22,11 @@ from accounts.models import AccountState, MailAccount
 from webmail import dispatch
 from webmail.mime.addresses import is_valid_email, parse_addresses
 from webmail.mime.headers import parse_list_headers
-from webmail.outbox.drafts import choose_identity
 from webmail.outbox.errors import OutboxError
-from webmail.outbox.filed_copies import is_marked, mark_copy
-from webmail.outbox.messages import Recipients, freeze, id_for, message_of_draft
 from webmail.outbox.models import Draft, FiledDraft
+from webmail.outbox.writing.drafts import choose_identity
+from webmail.outbox.writing.filed_copies import is_marked, mark_copy
+from webmail.outbox.writing.messages import Recipients, freeze, id_for, message_of_draft
 from webmail.protocols.errors import BadArgument, PermanentlyRefused
 from webmail.protocols.imap.session import ImapSession
 from webmail.store import blobs, changes, emails, leases, mailboxes

@@ -10,9 +10,9 @@ from __future__ import annotations
 import structlog
 
 from accounts.credentials import CredentialError
-from webmail.outbox import doubt
 from webmail.outbox.models import Submission
-from webmail.outbox.reports import is_reported
+from webmail.outbox.queue import doubt
+from webmail.outbox.returned.reports import is_reported
 from webmail.protocols.errors import ProtocolError
 from webmail.protocols.imap.session import ImapSession
 from webmail.store import emails, mailboxes

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 from django.db import close_old_connections, connection
 
-from webmail.outbox import delivery, schedule
 from webmail.outbox.models import Submission
+from webmail.outbox.queue import delivery, schedule
 
 
 class Leases:

@@ -31,9 +31,9 @@ from webmail.mime.body import decompose
 from webmail.mime.parse import parse_message
 from webmail.mime.preview import make_preview
 from webmail.mime.search_text import body_search_text
-from webmail.outbox import copies
-from webmail.outbox.copies import Copy
 from webmail.outbox.models import Submission
+from webmail.outbox.queue import copies
+from webmail.outbox.queue.copies import Copy
 from webmail.protocols.errors import PermanentlyRefused, ProtocolError
 from webmail.protocols.imap.session import ImapSession
 from webmail.protocols.imap.types import AppendResult

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from accounts import services
 from accounts.credentials import CredentialDamaged, CredentialMissing, NoCredentialKey
 from accounts.models import MailAccount
-from webmail.outbox.answers import Answer
+from webmail.outbox.queue.answers import Answer
 from webmail.protocols.errors import (
     AddressNotAllowed,
     AuthenticationRefused,

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Identity, User
 from webmail.mime.addresses import format_address, is_valid_email, parse_addresses
-from webmail.outbox.drafts import DraftFields
 from webmail.outbox.models import Draft
+from webmail.outbox.writing.drafts import DraftFields
 
 MAX_ADDRESSES_CHARS = 40_000
 MAX_SUBJECT_CHARS = 998  # RFC 5322 2.1.1: no line is longer

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from webmail.outbox import schedule
-from webmail.outbox.send_time import SendTime, UnknownZone, load_zone, presets
+from webmail.outbox.queue import schedule
+from webmail.outbox.queue.send_time import SendTime, UnknownZone, load_zone, presets
 from webmail.web.text import day_of, when
 
 PICKER_FORMAT = "%Y-%m-%dT%H:%M"  # of <input type="datetime-local">

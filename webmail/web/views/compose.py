@@ -20,11 +20,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from webmail.outbox import drafts, overview, queries, submit
+from webmail.outbox import queries
 from webmail.outbox.errors import CannotSend, DraftConflict, DraftGone, OriginalNotHere, OutboxError, in_megabytes
 from webmail.outbox.models import Draft, Submission
-from webmail.outbox.room import files_limit
-from webmail.outbox.senders import move_draft
+from webmail.outbox.queue import overview, submit
+from webmail.outbox.writing import drafts
+from webmail.outbox.writing.room import files_limit
+from webmail.outbox.writing.senders import move_draft
 from webmail.store import emails
 from webmail.store.errors import StorageFull
 from webmail.store.models import Email

@@ -13,11 +13,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from webmail.journal.actions import move
 from webmail.journal.errors import ActionRefused
-from webmail.outbox import drafts, queries
-from webmail.outbox.adoption import adopt_email
+from webmail.outbox import queries
 from webmail.outbox.errors import CannotSend, DraftNotHere
-from webmail.outbox.filed_copies import draft_of
 from webmail.outbox.models import Draft
+from webmail.outbox.writing import drafts
+from webmail.outbox.writing.adoption import adopt_email
+from webmail.outbox.writing.filed_copies import draft_of
 from webmail.store import emails
 from webmail.store.errors import StorageFull
 from webmail.store.models import Role

@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from webmail.outbox import again, control, doubt, moves, overview, queries
+from webmail.outbox import queries
 from webmail.outbox.errors import CannotSend
 from webmail.outbox.models import Phase, Submission
+from webmail.outbox.queue import control, doubt, moves, overview
+from webmail.outbox.writing import again
 from webmail.web import acts, flash
 from webmail.web.forms.send_time import SendTimeForm, send_choices
 from webmail.web.requests import UserRequest, signed_in

@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from webmail.journal.actions import keywords
-from webmail.outbox import receipts
 from webmail.outbox.errors import OutboxError
+from webmail.outbox.returned import receipts
 from webmail.store.emails import keywords_of
 from webmail.store.errors import StorageFull
 from webmail.store.models import Email

@@ -14,10 +14,11 @@ from django.http import HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from webmail.outbox import queries, uploads
-from webmail.outbox.content_range import ContentRange, read_content_range
+from webmail.outbox import queries
 from webmail.outbox.errors import AttachmentTooLarge, BadPiece, DraftGone, OutboxError, UploadGone, WrongOffset
 from webmail.outbox.models import Draft, Upload
+from webmail.outbox.writing import uploads
+from webmail.outbox.writing.content_range import ContentRange, read_content_range
 from webmail.store.errors import StorageFull
 from webmail.web.requests import UserRequest, signed_in
 

@@ -23,9 +23,9 @@ from webmail.mime.parse import parse_message
 from webmail.mime.part import Message
 from webmail.mime.reply import ReplySeed, forward_composition, reply_composition
 from webmail.outbox.errors import CannotSend, DraftConflict, DraftGone, OriginalNotHere
-from webmail.outbox.messages import id_for
 from webmail.outbox.models import Draft, DraftAttachment
-from webmail.outbox.room import check_room
+from webmail.outbox.writing.messages import id_for
+from webmail.outbox.writing.room import check_room
 from webmail.store import blobs, contents
 from webmail.store.models import Email
 

@@ -14,8 +14,6 @@ from django.utils import timezone
 from accounts.models import User
 from webmail import dispatch
 from webmail.mime.addresses import Address
-from webmail.outbox import known, limits
-from webmail.outbox.answers import Answer, Status
 from webmail.outbox.models import (
     CANCELLABLE,
     CLAIMABLE,
@@ -25,10 +23,12 @@ from webmail.outbox.models import (
     Submission,
     SubmissionRecipient,
 )
-from webmail.outbox.moves import FREE, give_back, move_in, reload, settle
-from webmail.outbox.send_time import SendTime
-from webmail.outbox.submit import check_send_time
-from webmail.outbox.user_time import in_words
+from webmail.outbox.queue import known, limits
+from webmail.outbox.queue.answers import Answer, Status
+from webmail.outbox.queue.moves import FREE, give_back, move_in, reload, settle
+from webmail.outbox.queue.send_time import SendTime
+from webmail.outbox.queue.submit import check_send_time
+from webmail.outbox.queue.user_time import in_words
 from webmail.store import changes
 
 TAKEN_BACK = "Taken back by you."

@@ -1,7 +1,7 @@
 """What the sweep does for all submissions: lets go what was held, takes up what dead workers left, tells of delays.
 
 All of it may run anywhere, at any time, twice at once: every move is a compare-and-set. What a restored backup needs is
-in `outbox.restored`.
+in `queue.restored`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from webmail import dispatch
-from webmail.outbox import limits, schedule, send_time
 from webmail.outbox.models import (
     IN_FLIGHT,
     HeldFor,
     Phase,
     Submission,
 )
-from webmail.outbox.moves import FREE, first_look, give_back, move, move_in
-from webmail.outbox.unfinished import unfinished
-from webmail.outbox.user_time import in_words
+from webmail.outbox.queue import limits, schedule, send_time
+from webmail.outbox.queue.moves import FREE, first_look, give_back, move, move_in
+from webmail.outbox.queue.unfinished import unfinished
+from webmail.outbox.queue.user_time import in_words
 from webmail.store import changes
 
 DELAYED = "Delayed."

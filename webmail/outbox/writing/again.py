@@ -6,9 +6,9 @@ from django.db import transaction
 
 from accounts.models import Identity
 from webmail.mime.addresses import Address, format_address, parse_addresses
-from webmail.outbox.drafts import choose_identity
-from webmail.outbox.messages import id_for, restore_draft
 from webmail.outbox.models import SENT, Draft, Report, Submission, SubmissionRecipient
+from webmail.outbox.writing.drafts import choose_identity
+from webmail.outbox.writing.messages import id_for, restore_draft
 
 
 def unreached(submission: Submission) -> list[str]:

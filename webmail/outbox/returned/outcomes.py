@@ -15,7 +15,6 @@ from accounts.models import User
 from webmail.mime.reports.reasons import find_code, find_reason
 from webmail.mime.reports.values import ReportedRecipient
 from webmail.mime.reports.words import explain
-from webmail.outbox.known import fold
 from webmail.outbox.models import (
     SENT,
     DeliveryReport,
@@ -25,7 +24,8 @@ from webmail.outbox.models import (
     Submission,
     SubmissionRecipient,
 )
-from webmail.outbox.reports import source_of
+from webmail.outbox.queue.known import fold
+from webmail.outbox.returned.reports import source_of
 from webmail.store.models import Email
 from webmail.store.queries.emails import emails_with_message_ids
 

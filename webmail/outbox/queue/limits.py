@@ -24,11 +24,11 @@ from accounts.models import User
 from webmail import dispatch
 from webmail.mime.addresses import Address, parse_addresses
 from webmail.mime.compose import with_date
-from webmail.outbox import known
 from webmail.outbox.models import HeldFor, Kind, KnownRecipient, Phase, Submission, SubmissionRecipient
-from webmail.outbox.moves import move_in
-from webmail.outbox.unfinished import unfinished
-from webmail.outbox.user_time import in_words
+from webmail.outbox.queue import known
+from webmail.outbox.queue.moves import move_in
+from webmail.outbox.queue.unfinished import unfinished
+from webmail.outbox.queue.user_time import in_words
 from webmail.store import blobs, changes
 from webmail.store.errors import StoreError
 from webmail.store.models import Blob

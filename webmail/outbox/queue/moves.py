@@ -18,9 +18,6 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import AccountState, MailAccount
-from webmail.outbox import schedule
-from webmail.outbox.answers import Answer, Status, apply_answers, next_phase
-from webmail.outbox.messages import restore_draft
 from webmail.outbox.models import (
     Draft,
     Kind,
@@ -28,6 +25,9 @@ from webmail.outbox.models import (
     Submission,
     SubmissionEvent,
 )
+from webmail.outbox.queue import schedule
+from webmail.outbox.queue.answers import Answer, Status, apply_answers, next_phase
+from webmail.outbox.writing.messages import restore_draft
 from webmail.store import changes
 from webmail.store.sql import execute_many, insert_rows, to_column
 

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from webmail.outbox.models import HeldFor, Phase, QueueMark, Submission
-from webmail.outbox.moves import FREE, first_look, publish, update_if
+from webmail.outbox.queue.moves import FREE, first_look, publish, update_if
 from webmail.store import changes
 from webmail.store.sql import chunks
 

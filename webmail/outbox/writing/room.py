@@ -9,8 +9,8 @@ from django.db.models import Sum
 
 from accounts.models import MailAccount
 from webmail.outbox.errors import AttachmentTooLarge
-from webmail.outbox.messages import MAX_FILES_BYTES
 from webmail.outbox.models import Draft, DraftAttachment
+from webmail.outbox.writing.messages import MAX_FILES_BYTES
 
 TEXT_BYTES = 100_000  # kept free for the header, the text and the marks between the parts
 LINE_BYTES = 57  # of a file go into one line of base64: 76 characters and CRLF (RFC 2045 6.8)

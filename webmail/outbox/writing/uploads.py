@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import MailAccount, User
 from webmail.outbox.errors import BadPiece, DraftGone, UploadGone, WrongOffset
 from webmail.outbox.models import Draft, DraftAttachment, Upload, UploadPiece
-from webmail.outbox.room import check_room
+from webmail.outbox.writing.room import check_room
 from webmail.store import blobs
 from webmail.store.models import Blob, BlobLink
 

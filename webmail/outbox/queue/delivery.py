@@ -16,8 +16,6 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from webmail.outbox import schedule
-from webmail.outbox.answers import Answer, Status
 from webmail.outbox.models import (
     CLAIMABLE,
     IN_FLIGHT,
@@ -26,7 +24,9 @@ from webmail.outbox.models import (
     Submission,
     SubmissionRecipient,
 )
-from webmail.outbox.moves import (
+from webmail.outbox.queue import schedule
+from webmail.outbox.queue.answers import Answer, Status
+from webmail.outbox.queue.moves import (
     FREE,
     first_look,
     held,
@@ -39,7 +39,7 @@ from webmail.outbox.moves import (
     update_if,
     write_answers,
 )
-from webmail.outbox.unfinished import unfinished_of
+from webmail.outbox.queue.unfinished import unfinished_of
 from webmail.store import changes
 from webmail.store.sql import to_column
 

@@ -13,7 +13,6 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from webmail.outbox import schedule
 from webmail.outbox.models import (
     SENT,
     WAITING,
@@ -27,6 +26,7 @@ from webmail.outbox.models import (
     SubmissionRecipient,
 )
 from webmail.outbox.queries import submissions_of
+from webmail.outbox.queue import schedule
 from webmail.store.models import Email, Role
 
 LOOK_FOR = timedelta(days=7)  # what has left and went wrong later is brought before people for so long

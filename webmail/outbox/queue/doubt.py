@@ -5,15 +5,15 @@ from __future__ import annotations
 from django.utils import timezone
 
 from webmail import dispatch
-from webmail.outbox import schedule
-from webmail.outbox.answers import Status
 from webmail.outbox.models import (
     Phase,
     Submission,
     SubmissionRecipient,
 )
-from webmail.outbox.moves import FREE, move, move_in, reload, unstopped
-from webmail.outbox.unfinished import unfinished_of
+from webmail.outbox.queue import schedule
+from webmail.outbox.queue.answers import Status
+from webmail.outbox.queue.moves import FREE, move, move_in, reload, unstopped
+from webmail.outbox.queue.unfinished import unfinished_of
 from webmail.store import changes
 
 CHECKS_AT_ONCE = 50

@@ -16,9 +16,9 @@ from django.db import OperationalError
 from accounts.models import Identity, MailAccount, User
 from webmail import dispatch
 from webmail.mime.addresses import Address
-from webmail.outbox import known
 from webmail.outbox.models import Phase, Submission, SubmissionEvent, SubmissionRecipient
-from webmail.outbox.send_time import SendTime
+from webmail.outbox.queue import known
+from webmail.outbox.queue.send_time import SendTime
 from webmail.store import blobs, changes
 from webmail.store.errors import StorageFull
 from webmail.store.models import Blob

@@ -12,10 +12,10 @@ from accounts.models import Identity
 from webmail.mime.addresses import format_address
 from webmail.mime.part import Message
 from webmail.mime.reply import body_text, carried_attachments
-from webmail.outbox.drafts import choose_identity
 from webmail.outbox.errors import DraftNotHere
-from webmail.outbox.messages import id_for
 from webmail.outbox.models import Draft, DraftAttachment
+from webmail.outbox.writing.drafts import choose_identity
+from webmail.outbox.writing.messages import id_for
 from webmail.store import blobs, contents
 from webmail.store.ingest import message_id_hash
 from webmail.store.models import BlobLink, Email

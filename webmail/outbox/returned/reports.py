@@ -20,8 +20,6 @@ from webmail.mime.reports import values
 from webmail.mime.reports.read import may_be_report, read_report
 from webmail.mime.reports.values import ReportedRecipient
 from webmail.mime.reports.words import explain
-from webmail.outbox import doubt
-from webmail.outbox.known import fold
 from webmail.outbox.models import (
     CANCELLABLE,
     SENT,
@@ -33,7 +31,9 @@ from webmail.outbox.models import (
     SubmissionEvent,
     SubmissionRecipient,
 )
-from webmail.outbox.moves import MAX_TEXT_CHARS
+from webmail.outbox.queue import doubt
+from webmail.outbox.queue.known import fold
+from webmail.outbox.queue.moves import MAX_TEXT_CHARS
 from webmail.store import changes, signals
 from webmail.store.models import Email, EmailKeyword, EmailMailbox, Role
 from webmail.store.queries.emails import emails_with_message_ids

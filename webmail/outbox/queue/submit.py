@@ -17,9 +17,13 @@ from django.utils import timezone
 from accounts.models import Identity, MailAccount, User
 from webmail.mime.compose import wire_address
 from webmail.mime.headers import parse_list_headers
-from webmail.outbox import drafts, limits, schedule, undo
 from webmail.outbox.errors import BadSendTime, CannotSend, DraftConflict, DraftGone, IdempotencyMismatch
-from webmail.outbox.messages import (
+from webmail.outbox.models import Draft, HeldFor, Kind, Submission
+from webmail.outbox.queue import limits, schedule, undo
+from webmail.outbox.queue.send_time import SendTime
+from webmail.outbox.queue.storing import Request, Start, store
+from webmail.outbox.writing import drafts
+from webmail.outbox.writing.messages import (
     OutgoingMessage,
     Recipients,
     freeze,
@@ -28,9 +32,6 @@ from webmail.outbox.messages import (
     read_recipients,
     take_snapshot,
 )
-from webmail.outbox.models import Draft, HeldFor, Kind, Submission
-from webmail.outbox.send_time import SendTime
-from webmail.outbox.storing import Request, Start, store
 
 REPORTS_WANTED = "SUCCESS,FAILURE,DELAY"  # RFC 3461 4.1
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from accounts.models import User
-from webmail.outbox.send_time import UnknownZone, load_zone
+from webmail.outbox.queue.send_time import UnknownZone, load_zone
 
 
 def zone_name(user: User) -> str:

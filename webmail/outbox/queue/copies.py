@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 
-from webmail.outbox import schedule
 from webmail.outbox.models import Phase, Submission
-from webmail.outbox.moves import FREE, held, move_held, publish, unstopped, update_if
-from webmail.outbox.unfinished import unfinished_of
+from webmail.outbox.queue import schedule
+from webmail.outbox.queue.moves import FREE, held, move_held, publish, unstopped, update_if
+from webmail.outbox.queue.unfinished import unfinished_of
 from webmail.store import changes
 
 # How long a server that files copies by itself is given to do so, and how soon it is looked for.

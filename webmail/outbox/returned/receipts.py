@@ -21,12 +21,12 @@ from webmail.mime.compose import wire_address
 from webmail.mime.part import Message
 from webmail.mime.reports.receipt_wishes import ReceiptRequest, receipt_wanted
 from webmail.mime.reports.write import build_receipt
-from webmail.outbox.drafts import choose_identity
 from webmail.outbox.errors import OutboxError
-from webmail.outbox.known import fold, is_known
-from webmail.outbox.messages import id_for
 from webmail.outbox.models import Kind, Submission
-from webmail.outbox.submit import find_submission, submit_bytes
+from webmail.outbox.queue.known import fold, is_known
+from webmail.outbox.queue.submit import find_submission, submit_bytes
+from webmail.outbox.writing.drafts import choose_identity
+from webmail.outbox.writing.messages import id_for
 from webmail.store import changes, emails
 from webmail.store.emails import KeywordChange
 from webmail.store.models import Email, EmailMailbox, Role

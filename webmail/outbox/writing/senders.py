@@ -6,10 +6,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Identity
-from webmail.outbox.drafts import get_current
 from webmail.outbox.errors import DraftConflict
-from webmail.outbox.messages import id_for
 from webmail.outbox.models import Draft, DraftAttachment, FiledDraft
+from webmail.outbox.writing.drafts import get_current
+from webmail.outbox.writing.messages import id_for
 from webmail.store import blobs
 
 

@@ -1,0 +1,1 @@
+"""Submissions: how they come into the queue, who moves them on, and when."""

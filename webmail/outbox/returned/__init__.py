@@ -1,0 +1,1 @@
+"""What comes back about sent mail, and what we answer to it."""
