@@ -39,14 +39,16 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500. It must not ask the database, which may be what failed."""
-    return _page(
-        request,
-        500,
-        _("This page could not be made"),
-        _(
-            "Your mail is safe: it is stored before it is shown. Try again in a moment; the fault has been written to the log."
-        ),
+    if request.method == "POST":
+        detail = _(
+            "It is not certain that this was done. Go back, what you typed is still there, and try again in a moment: "
+            "a message is never sent twice by that. The fault has been written to the log."
+        )
+        return _page(request, 500, _("This did not work"), detail)
+    detail = _(
+        "Your mail is safe: it is stored before it is shown. Try again in a moment; the fault has been written to the log."
     )
+    return _page(request, 500, _("This page could not be made"), detail)
 
 
 def _page(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
