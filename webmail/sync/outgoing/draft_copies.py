@@ -195,11 +195,17 @@ def _replace_on_server(session: ImapSession, target: Mailbox, draft: Draft) -> b
         log.info("drafts.not_filed", draft=draft.pk, error=type(error).__name__)
         return False
     reached("draft_appended")
-    if named or set(uids_with_message_id(session, draft.message_id)) - set(older):
+    if named or _is_seen(session, target, draft.message_id, older):
         _remove(session, older)
     _mark_filed(draft)
     reached("draft_filed")
     return True
+
+
+def _is_seen(session: ImapSession, target: Mailbox, message_id: str, older: Sequence[int]) -> bool:
+    """Whether a server that names no UID shows the new copy. Selected anew, since some look at a mailbox once a second."""
+    session.select(raw_name_of(target))
+    return bool(set(uids_with_message_id(session, message_id)) - set(older))
 
 
 def _copies_on_server(session: ImapSession, message_id: str) -> tuple[list[int], list[int]]:
