@@ -119,7 +119,7 @@ def test_the_page_of_an_account_shows_its_further_servers_without_secrets(operat
     page = operator.get(detail_page(account)).content.decode()
 
     assert "relay.example.org" in page
-    assert "SIZE 20000000, DSN" in page
+    assert "DSN, SIZE 20000000" in page
     assert HOSTILE not in page
     assert "S3CR3T" not in page
 

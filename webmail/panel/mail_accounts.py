@@ -232,7 +232,7 @@ class MailAccountPages(Listing):
 
     @admin.display(description=_("offered by the outgoing server"))
     def offers(self, account: MailAccount) -> str:
-        pairs = account.outgoing_offers.items()
+        pairs = sorted(account.outgoing_offers.items())
         return ", ".join(f"{name} {value}".strip() for name, value in pairs) or cells.EMPTY
 
     @admin.display(description=_("last connection test"))
