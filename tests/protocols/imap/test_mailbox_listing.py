@@ -5,6 +5,7 @@ import pytest
 from tests.protocols.imap.scripted import on
 from tests.protocols.imap.test_wire import talking
 from tests.protocols.loopback import Peer
+from webmail.protocols.errors import PermanentlyRefused
 from webmail.protocols.imap import roles
 from webmail.protocols.imap.fetch_reader import Response
 from webmail.protocols.imap.mailbox_list import read_rights_line, read_status_line
@@ -131,3 +132,28 @@ def test_no_name_stands_for_two_roles() -> None:
         for name in ",".join(lines).split(","):
             roles_of.setdefault(name.strip(), set()).add(role)
     assert {name: found for name, found in roles_of.items() if len(found) > 1} == {}
+
+
+@pytest.mark.req("Y17")
+def test_a_status_made_unreadable_by_its_mailbox_id_is_asked_without() -> None:
+    def answer(peer: Peer, tag: bytes, command: bytes) -> bool:
+        return any(
+            reply(peer, tag, command)
+            for reply in (
+                on(b"MAILBOXID", b'* STATUS Work (MESSAGES 3 UIDNEXT 9 UIDVALIDITY 7 MAILBOXID (fr)eed("))\r\n'),
+                on(b"STATUS", b"* STATUS Work (MESSAGES 3 UIDNEXT 9 UIDVALIDITY 7)\r\n"),
+            )
+        )
+
+    with talking(answer, capabilities=b"IMAP4rev1 OBJECTID") as (session, _):
+        found = session.status(b"Work")
+    assert (found.messages, found.uidnext, found.uidvalidity, found.mailbox_id) == (3, 9, 7, None)
+
+
+@pytest.mark.req("Y37")
+def test_a_status_that_stays_unreadable_is_refused() -> None:
+    with (
+        talking(on(b"STATUS", b"* STATUS Work (MESSAGES x)\r\n"), capabilities=b"IMAP4rev1 OBJECTID") as (session, _),
+        pytest.raises(PermanentlyRefused, match="no usable status"),
+    ):
+        session.status(b"Work")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SHORT_IN_FLIGHT: Final = 32
 SHORT_BYTES: Final = 262_144  # what one of them may answer
 _INBOX: Final = b"INBOX"
+_PLAIN_STATUS_ITEMS: Final = b"MESSAGES UIDNEXT UIDVALIDITY"
 
 
 @dataclass
@@ -209,7 +210,7 @@ class Listing(Channel):
     # STATUS -------------------------------------------------------------------------------------------------
 
     def _status_items(self) -> bytes:
-        items = [b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY"]
+        items = [_PLAIN_STATUS_ITEMS]
         if self.supports("CONDSTORE"):
             items.append(b"HIGHESTMODSEQ")
         if self.supports("OBJECTID"):
@@ -239,8 +240,12 @@ class Listing(Channel):
                 found.append(line[1])
             return name == b"STATUS"
 
-        self._run(b"STATUS", quoted(raw_name), b"(" + self._status_items() + b")", what="STATUS", on_untagged=take)
-        if not found:
+        # Cyrus 3.6 may send freed memory as MAILBOXID, which makes the line unreadable: then it is asked without.
+        for items in dict.fromkeys((self._status_items(), _PLAIN_STATUS_ITEMS)):
+            self._run(b"STATUS", quoted(raw_name), b"(" + items + b")", what="STATUS", on_untagged=take)
+            if found:
+                break
+        else:
             raise PermanentlyRefused("the server gave no usable status of this mailbox", code="UIDVALIDITY")
         return found[-1]
 
