@@ -231,7 +231,7 @@ class Listing(Channel):
                 self._take_list_answer(item, answers)
 
     def status(self, raw_name: bytes) -> MailboxStatus:
-        """STATUS of one mailbox. Raises the error of the refusal, or `PermanentlyRefused` for an unusable answer."""
+        """STATUS of one mailbox: its numbers, without HIGHESTMODSEQ and MAILBOXID. Raises the error of the refusal, or `PermanentlyRefused` for an unusable answer."""
         found: list[MailboxStatus] = []
 
         def take(name: bytes, response: Response) -> bool:
@@ -240,12 +240,9 @@ class Listing(Channel):
                 found.append(line[1])
             return name == b"STATUS"
 
-        # Cyrus 3.6 may send freed memory as MAILBOXID, which makes the line unreadable: then it is asked without.
-        for items in dict.fromkeys((self._status_items(), _PLAIN_STATUS_ITEMS)):
-            self._run(b"STATUS", quoted(raw_name), b"(" + items + b")", what="STATUS", on_untagged=take)
-            if found:
-                break
-        else:
+        # Not MAILBOXID: Cyrus 3.6 may send freed memory for it, which makes the line unreadable.
+        self._run(b"STATUS", quoted(raw_name), b"(" + _PLAIN_STATUS_ITEMS + b")", what="STATUS", on_untagged=take)
+        if not found:
             raise PermanentlyRefused("the server gave no usable status of this mailbox", code="UIDVALIDITY")
         return found[-1]
 
