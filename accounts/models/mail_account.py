@@ -123,11 +123,6 @@ class MailAccount(models.Model):
     def can_send(self) -> bool:
         return bool(self.outgoing_host and self.outgoing_port)
 
-    @property
-    def server_files_sent_copy(self) -> bool:
-        """Whether the sending server puts the copy into Sent, by the user's word or as it was found out."""
-        return self.sent_copy == SentCopy.SERVER or (self.sent_copy == SentCopy.AUTO and self.saves_sent_itself)
-
 
 class OutgoingServer(models.Model):
     """A further server to send an account's mail with: tried in order of position when those before it cannot be used.

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 
 import pytest
-from django.db import connections
 from django.test import Client
 
 from accounts import tokens
@@ -27,6 +24,7 @@ from tests.faults.lane import IS_FULL
 from tests.faults.sync_stage import seeded
 from tests.faults.tokens import count_tokens, new_token
 from tests.outbox.letters import make_sender, submit
+from tests.simultaneous import at_once
 from webmail.outbox.errors import DraftConflict
 from webmail.outbox.models import SENT, Draft, Phase, Submission
 from webmail.outbox.queue import control, moves
@@ -41,28 +39,6 @@ RUNS = int(os.environ.get("PILLARBOX_FAULT_RUNS", "50"))
 LONG_ROUNDS = RUNS if IS_FULL else max(RUNS // 5, 1)
 AT_ONCE, OFTEN_AT_ONCE = 50, 5  # so many with every tenth key, so many with the others
 LATEST_UNDO_S = 0.004
-
-
-def at_once(*calls: Callable[[], object]) -> list[object]:
-    """The results of all calls, made at the same moment by a thread each; an error counts as a result."""
-    gate = threading.Barrier(len(calls))
-    results: list[object] = [None] * len(calls)
-
-    def run(number: int) -> None:
-        try:
-            gate.wait(20)
-            results[number] = calls[number]()
-        except Exception as error:
-            results[number] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def sender_at(sink: RecordingSmtpSink, name: str) -> MailAccount:

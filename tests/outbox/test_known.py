@@ -6,7 +6,6 @@ import pytest
 from django.utils import timezone
 
 from tests.outbox.letters import make_sender, submit
-from webmail.mime.addresses import Address
 from webmail.outbox.models import KnownRecipient, Submission
 from webmail.outbox.queue import control, known, upkeep
 
@@ -54,25 +53,3 @@ def test_scheduled_message_makes_known_only_when_it_leaves():
     Submission.objects.filter(pk=row.pk).update(send_at=timezone.now())
     assert upkeep.release_due() == 1
     assert names_of(account.user) == {"bob@example.org": "Bob"}
-
-
-def test_suggestions_are_those_written_to_most_then_last():
-    account = make_sender()
-    user, now = account.user, timezone.now()
-    for email, name, times, days in (
-        ("anna@example.org", "", 2, 9),
-        ("zoe@example.org", "Anna Zoe", 5, 5),
-        ("anton@example.org", "", 2, 1),
-        ("bea@example.org", "Bea", 9, 1),
-    ):
-        for _ in range(times):
-            known.remember(user, [Address(name, email)], now=now - timedelta(days=days))
-
-    assert [one.email for one in known.suggest(user, " AN")] == [
-        "zoe@example.org",
-        "anton@example.org",
-        "anna@example.org",
-    ]
-    assert len(known.suggest(user, "an", limit=2)) == 2
-    assert list(known.suggest(user, "")) == []
-    assert list(known.suggest(user, "%")) == []

@@ -1,16 +1,15 @@
 """Several at once: workers with each other, undo with a worker. One compare-and-set decides."""
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from tests.outbox.letters import make_sender, submit
 from tests.outbox.test_submit import make_draft, send
+from tests.simultaneous import at_once
 from webmail.outbox.errors import DraftConflict, DraftGone
 from webmail.outbox.models import Draft, HeldFor, KnownRecipient, Phase, Submission
 from webmail.outbox.queue import control, delivery, known, limits, moves, restored, upkeep
@@ -21,28 +20,6 @@ from webmail.outbox.writing.drafts import DraftFields
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fault("F12")]
 
 ROUNDS = 5
-
-
-def at_once(*calls: Callable[[], object]) -> list[object]:
-    """The results of all calls, made at the same moment by a thread each."""
-    gate = threading.Barrier(len(calls))
-    results: list[object] = [None] * len(calls)
-
-    def run(number: int) -> None:
-        try:
-            gate.wait(10)
-            results[number] = calls[number]()
-        except Exception as error:
-            results[number] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 @pytest.mark.req("R64")

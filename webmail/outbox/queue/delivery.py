@@ -117,11 +117,6 @@ def _take(one: _Candidate, owner: str, now: datetime) -> bool:
         return bool(cursor.rowcount)
 
 
-def renew_lease(submission: Submission) -> bool:
-    """Keep a claim alive; False when it was lost."""
-    return bool(renew_leases([submission]))
-
-
 def renew_leases(submissions: Sequence[Submission]) -> int:
     """Keep the claims of one owner alive. Returns how many are."""
     if not submissions:

@@ -1,4 +1,4 @@
-"""Whom a person has written to: for the limit on strangers (reliability R76), for receipts, and to complete addresses.
+"""Whom a person has written to: for the limit on strangers (reliability R76) and for receipts.
 
 Somebody is known from the moment a submission to them is let into the queue, in the same transaction, so that a limit can
 never be passed by many sends at once. Taking a submission back takes that back too: a cancelled send makes no stranger
@@ -7,7 +7,7 @@ known. Nothing here decides whether anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import connection
@@ -65,13 +65,3 @@ def strangers(user: User, emails: Iterable[str]) -> list[str]:
 def is_known(user: User, email: str) -> bool:
     """Whether this person has written to the address."""
     return KnownRecipient.objects.filter(user=user, email=fold(email)).exists()
-
-
-def suggest(user: User, prefix: str, *, limit: int = 8) -> Sequence[KnownRecipient]:
-    """Whom the beginning of an address or name may mean: those written to most, then last, first."""
-    wanted = prefix.strip().lower()
-    if not wanted:
-        return []
-    found = KnownRecipient.objects.filter(user=user)
-    matching = found.filter(email__startswith=wanted) | found.filter(name__istartswith=wanted)
-    return list(matching.order_by("-count", "-last_at", "email")[:limit])
