@@ -5,7 +5,7 @@ from __future__ import annotations
 from allauth.account.views import LogoutView
 from django.urls import path
 
-from accounts.views import connecting, entering, sending, settings
+from accounts.views import connecting, entering, reading, sending, settings
 
 urlpatterns = [
     path("accounts/login/", entering.EnterView.as_view(), name="account_login"),
@@ -20,6 +20,9 @@ urlpatterns = [
     path("settings/accounts/<slug:account_id>/identities/new", settings.identity_new, name="identity_new"),
     path("settings/identities/<slug:identity_id>", settings.identity, name="identity"),
     path("settings/identities/<slug:identity_id>/delete", settings.identity_delete, name="identity_delete"),
+    path("settings/reading", reading.reading, name="settings_reading"),
+    path("settings/reading/rules/<int:rule_id>/remove", reading.rule_remove, name="sender_rule_remove"),
+    path("settings/accounts/<slug:account_id>/reading", reading.account_reading, name="account_reading"),
     path("settings/sending", sending.sending, name="settings_sending"),
     path("settings/accounts/<slug:account_id>/sending", sending.account_sending, name="account_sending"),
     path("settings/accounts/<slug:account_id>/servers/add", sending.server_add, name="outgoing_server_add"),

@@ -23,8 +23,8 @@ SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
 SETTING_NAMES = frozenset(
     {
         *("VAR_DIR", "SECRET_KEY", "CREDENTIAL_KEYS", "DATABASE_URL", "REDIS_URL", "BLOB_URL", "PORT", "DEMO", "DEBUG"),
-        *("ALLOWED_HOSTS", "BASE_URL", "CONTENT_URL", "ALLOW_NETWORKS", "TRUSTED_PROXIES", "EXTRA_CA_FILE"),
-        *("LOG_LEVEL", "UNDO_SEND_S", "SEND_MESSAGES_PER_DAY", "SEND_NEW_RECIPIENTS_PER_DAY"),
+        *("ALLOWED_HOSTS", "BASE_URL", "CONTENT_URL", "ALLOW_NETWORKS", "PICTURE_NETWORKS", "TRUSTED_PROXIES"),
+        *("EXTRA_CA_FILE", "LOG_LEVEL", "UNDO_SEND_S", "SEND_MESSAGES_PER_DAY", "SEND_NEW_RECIPIENTS_PER_DAY"),
     }
 )
 TEST_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
@@ -48,6 +48,7 @@ def prepare_environment() -> Path:
         BASE_URL="http://testserver",
         CONTENT_URL="",
         ALLOW_NETWORKS="127.0.0.0/8,::1/128",
+        PICTURE_NETWORKS="127.0.0.0/8,::1/128",
         DEMO="0",
         DEBUG="0",
         LOG_LEVEL="WARNING",

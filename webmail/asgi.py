@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 from django.core.asgi import get_asgi_application
 
@@ -11,4 +12,8 @@ application = get_asgi_application()
 
 from webmail.workers.heartbeat import Heartbeat  # noqa: E402 - models exist only now
 
+from webmail.mime.limited.children import warm_up  # noqa: E402 - after the heaviest imports
+
 Heartbeat("web").start()
+# The first message that is opened should not wait for the process that reads it.
+threading.Thread(target=warm_up, daemon=True).start()

@@ -44,7 +44,7 @@ app.conf.update(
         "queue_order_strategy": "priority",
     },
     task_default_queue="net",
-    task_routes={"index.*": {"queue": "cpu"}},
+    task_routes={"index.*": {"queue": "cpu"}, "drawings.*": {"queue": "cpu"}},
     task_publish_retry=False,
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,

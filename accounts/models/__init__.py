@@ -15,7 +15,8 @@ from accounts.models.mail_account import (
     SecurityChoice,
     SentCopy,
 )
-from accounts.models.user import ReceiptPolicy, User
+from accounts.models.sender_rule import SenderRule
+from accounts.models.user import MailColors, ReceiptPolicy, RemotePictures, User
 
 __all__ = [
     "AccountState",
@@ -28,10 +29,13 @@ __all__ = [
     "KeepBodies",
     "LeaveOnServer",
     "MailAccount",
+    "MailColors",
     "MailDomain",
     "OutgoingServer",
     "ReceiptPolicy",
+    "RemotePictures",
     "SecurityChoice",
+    "SenderRule",
     "SentCopy",
     "User",
 ]

@@ -80,6 +80,9 @@ class MailAccount(models.Model):
     outgoing_security = models.CharField(max_length=8, choices=SecurityChoice, default=SecurityChoice.TLS)
     outgoing_username = models.CharField(max_length=254, blank=True, help_text=_("Empty: the server asks for none"))
 
+    # Whose word about senders is believed: authserv-ids (RFC 8601), one a line. Empty: those of the incoming server.
+    authserv_ids = models.TextField(blank=True)
+
     leave_on_server = models.CharField(max_length=12, choices=LeaveOnServer, default=LeaveOnServer.KEEP)
     leave_days = models.PositiveSmallIntegerField(default=14)
     keep_bodies = models.CharField(max_length=12, choices=KeepBodies, default=KeepBodies.ALL)

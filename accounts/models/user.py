@@ -36,6 +36,20 @@ class ReceiptPolicy(models.TextChoices):
     CONTACTS = "contacts", _("Send one to people I have written to, ask for others")
 
 
+class RemotePictures(models.TextChoices):
+    """Pictures that a message only refers to: loading them tells its sender that it was opened."""
+
+    ASK = "ask", _("Ask me for each message")
+    ALWAYS = "always", _("Show them, but never in Junk")
+
+
+class MailColors(models.TextChoices):
+    """How HTML mail looks while the pages are dark."""
+
+    ADAPT = "adapt", _("Make it dark")
+    ORIGINAL = "original", _("Leave it as its sender made it")
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """The person. `email` is kept in lower case, so that it is unique whatever the spelling."""
 
@@ -64,6 +78,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     # What this person may send in 24 hours (reliability R76); null: as the installation says, 0: no limit.
     daily_messages = models.PositiveIntegerField(_("messages a day"), null=True, blank=True)
     daily_new_recipients = models.PositiveIntegerField(_("new recipients a day"), null=True, blank=True)
+    remote_pictures = models.CharField(max_length=8, choices=RemotePictures, default=RemotePictures.ASK)
+    mail_colors = models.CharField(max_length=8, choices=MailColors, default=MailColors.ADAPT)
+    strips_tracking = models.BooleanField(_("take tracking marks off links"), default=True)
     has_threads = models.BooleanField(_("show conversations"), default=True)
 
     objects: ClassVar[UserManager] = UserManager()

@@ -114,7 +114,7 @@ def test_missing_bytes_are_asked_for_and_answered_by_202(world: World, what: str
     email = factories.make_email(world.inbox)
     response = world.api.call("GET", at(world, email, what), expect=202)
     assert response["Retry-After"]
-    assert response.json() == {"status": "fetching"}
+    assert response.json() == {"status": "fetching", "received_bytes": None, "size_bytes": None}
     email.refresh_from_db()
     assert email.body_wanted_at is not None
     shown = world.api.get(at(world, email, "?expand=body"))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import first_sync, groups, live_mail, sending, watching
+from tests.bench import cleaning, first_sync, groups, live_mail, sending, watching
 from tests.e2e.site import Site
 from tests.servers.dovecot import DovecotServer
 from tests.servers.redis import RedisServer
@@ -27,6 +27,7 @@ QUIET: dict[str, Callable[[groups.Bench], dict[str, Any]]] = {
     "noop": groups.quiet,
     "pop3": groups.pop3,
     "sending": sending.measure,
+    "cleaning": cleaning.measure,
 }
 LIVE: dict[str, Callable[[Site, DovecotServer, argparse.Namespace], dict[str, Any]]] = {
     "first_sync": first_sync.measure,

@@ -22,7 +22,7 @@ from webmail.mime.preview import html_to_text, make_preview, preview_of_text
         ("My answer\n\n-----Original Message-----\nFrom: Bob\nold", "My answer"),
         ("My answer\n\nFrom: Bob <b@c>\nSent: Monday\nTo: me\n\nold", "My answer"),
         ("---------- Forwarded message ----------\nFrom: Bob\nnews", "From: Bob news"),
-        ("> only\n> quoted", "> only > quoted"),
+        ("> only\n> quoted", "only quoted"),
         ("-- \nAnna", "-- Anna"),
         ("=====\nTitle\n=====", "Title"),
         ("Sale\u200c \u200c \u200c\u00ad\u034f \u200b\ufeff now", "Sale now"),

@@ -225,3 +225,39 @@ def test_encrypted_content_is_never_quoted() -> None:
 def test_nothing_at_all_can_still_be_answered() -> None:
     seed = reply(parse_message(b""))
     assert (seed.to, seed.subject, seed.in_reply_to, seed.references) == ((), "Re:", (), ())
+
+
+@pytest.mark.req("R16")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Look:\n-----BEGIN PGP MESSAGE-----\n\nhQEMA5secret\n-----END PGP MESSAGE-----\nBye\n",
+        "Look:\nBye\n-----BEGIN PGP MESSAGE-----\n\nhQEMA5secret\n",
+    ],
+)
+def test_an_encrypted_text_within_a_text_is_left_out_of_the_quotation(body: str) -> None:
+    seed = reply(received("", body))
+    assert "Look:" in seed.quoted_text
+    assert "Bye" in seed.quoted_text
+    assert "secret" not in seed.quoted_text
+    assert "secret" not in forward_composition(received("", body)).quoted_text
+
+
+@pytest.mark.req("R16")
+def test_text_inside_an_encrypted_container_is_not_quoted() -> None:
+    header = "Content-Type: multipart/mixed; boundary=a\r\n"
+    body = (
+        "--a\nContent-Type: text/plain\n\nIn the clear\n"
+        "--a\nContent-Type: multipart/encrypted; boundary=b\n\n--b\nContent-Type: text/plain\n\nsecret\n--b--\n--a--\n"
+    )
+    seed = reply(received(header, body))
+    assert "In the clear" in seed.quoted_text
+    assert "secret" not in seed.quoted_text
+
+
+@pytest.mark.req("R16")
+@pytest.mark.parametrize("kind", ["application/pkcs7-mime; smime-type=enveloped-data", "application/pgp-encrypted"])
+def test_a_sealed_part_is_not_quoted(kind: str) -> None:
+    header = "Content-Type: multipart/mixed; boundary=a\r\n"
+    body = f"--a\nContent-Type: text/plain\n\nIn the clear\n--a\nContent-Type: {kind}\n\nsecret\n--a--\n"
+    assert "secret" not in reply(received(header, body)).quoted_text

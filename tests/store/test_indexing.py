@@ -3,7 +3,8 @@
 import pytest
 
 from tests.factories import make_account, make_email, make_mailbox, make_user
-from webmail.store import blobs, consistency, contents, emails, indexing, signals
+from webmail.mime.limited.answer import Answer, JobFailed, LimitExceeded
+from webmail.store import blobs, consistency, emails, indexing, signals
 from webmail.store.models import Blob, Email, Placement, SearchDocument
 
 pytestmark = pytest.mark.django_db
@@ -25,16 +26,17 @@ def stored(account, count: int) -> list[Email]:
 
 
 def fails_at(monkeypatch, marker: bytes, error: BaseException) -> list[bytes]:
+    """The child that gets a message with this marker does not answer."""
     seen: list[bytes] = []
-    original = contents.parse_message
+    original = indexing.run_limited
 
-    def parse(raw: bytes):
+    def run(job: str, raw: bytes, options: object) -> Answer:
         seen.append(raw)
         if marker in raw:
             raise error
-        return original(raw)
+        return original(job, raw, options)
 
-    monkeypatch.setattr(contents, "parse_message", parse)
+    monkeypatch.setattr(indexing, "run_limited", run)
     return seen
 
 
@@ -52,7 +54,7 @@ def test_preview_and_search_text_are_stored(account):
 @pytest.mark.req("R42")
 def test_message_that_raises_is_given_up_after_three_tries_and_stops_no_other(account, monkeypatch):
     stored(account, 3)
-    seen = fails_at(monkeypatch, b"plan 1", RuntimeError("broken"))
+    seen = fails_at(monkeypatch, b"plan 1", LimitExceeded("time"))
 
     indexing.index_account(account.pk)
 
@@ -112,12 +114,12 @@ def test_lost_bytes_that_no_server_has_are_told(account):
 
 @pytest.fixture
 def told():
-    """What listeners are told: (email id, subject, whether the message counted as read by then)."""
+    """What listeners are told: (email id, what it reports, whether the message counted as read by then)."""
     heard = []
 
-    def listen(email, message, **_):
+    def listen(email, report, **_):
         is_read = Email.objects.get(pk=email.pk).is_indexed
-        heard.append((email.pk, message.headers.get_text("subject"), is_read))
+        heard.append((email.pk, report, is_read))
 
     signals.body_read.connect(listen)
     yield heard
@@ -130,12 +132,12 @@ def test_listeners_are_told_of_each_message_before_it_counts_as_read(account, to
     indexing.index_account(account.pk)
     indexing.index_account(account.pk)
 
-    assert sorted(told) == sorted((email.pk, "Hi", False) for email in found)
+    assert sorted(told) == sorted((email.pk, None, False) for email in found)
 
 
 def test_listeners_are_not_told_of_what_could_not_be_read(account, told, monkeypatch):
     stored(account, 3)
-    fails_at(monkeypatch, b"plan 1", RuntimeError("broken"))
+    fails_at(monkeypatch, b"plan 1", JobFailed("RuntimeError"))
 
     indexing.index_account(account.pk)
 

@@ -52,40 +52,6 @@ def part_of(email: Email, part: str = "2") -> str:
     return reverse("message_part", args=[email.public_id, part])
 
 
-@pytest.mark.req("R2")
-def test_a_body_is_its_own_inert_document(client: Client, inbox: Mailbox) -> None:
-    email = make_email_from_bytes(inbox, HTML)
-    response = client.get(reverse("message_body", args=[email.public_id]))
-    policy = response.headers["Content-Security-Policy"]
-    assert policy == (
-        "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "
-        f"img-src http://testserver/mail/m/{email.public_id}/ data:; style-src 'unsafe-inline'; "
-        "frame-ancestors http://testserver; form-action 'none'; base-uri 'none'"
-    )
-    assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert response.headers["Referrer-Policy"] == "no-referrer"
-    assert response.headers["Cache-Control"] == "no-store, private"
-    page = response.content.decode()
-    assert "<p>Hi</p>" in page
-    assert "<script" not in page
-    assert "<title>&lt;x&gt;</title>" in page
-
-
-@pytest.mark.req("R4")
-def test_the_served_body_is_exactly_what_the_cleaner_returned(client: Client, inbox: Mailbox) -> None:
-    from webmail.mime.safe_html.sanitize import sanitize
-
-    html = "<table><tr><td style='color:red;position:fixed'>x</td></tr></table><a href='https://x.test/?a=1&b=2'>y</a>"
-    email = make_email_from_bytes(inbox, f"Subject: x\r\nContent-Type: text/html\r\n\r\n{html}".encode())
-    page = client.get(reverse("message_body", args=[email.public_id])).content.decode()
-    assert sanitize(html, cid_urls={}).html in page
-
-
-def test_a_plain_message_has_no_body_document(client: Client, inbox: Mailbox) -> None:
-    email = make_email_from_bytes(inbox, b"Subject: x\r\n\r\nHi\r\n")
-    assert client.get(reverse("message_body", args=[email.public_id])).status_code == 404
-
-
 @pytest.mark.req("R21")
 @pytest.mark.parametrize(
     ("kind", "served"),
@@ -142,11 +108,8 @@ def test_a_part_that_is_not_there_is_not_found(client: Client, inbox: Mailbox, p
     assert client.get(part_of(email, part)).status_code == 404
 
 
-def test_source_and_download_give_the_message_as_it_came(client: Client, inbox: Mailbox) -> None:
+def test_a_download_gives_the_message_as_it_came(client: Client, inbox: Mailbox) -> None:
     email = make_email_from_bytes(inbox, HTML)
-    source = client.get(reverse("message_source", args=[email.public_id]))
-    assert source.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert source.content == HTML
     saved = client.get(reverse("message_download", args=[email.public_id]))
     assert saved.content == HTML
     assert saved.headers["Content-Disposition"] == 'attachment; filename="_x_.eml"'
@@ -156,63 +119,11 @@ def test_source_and_download_give_the_message_as_it_came(client: Client, inbox: 
     assert Email.objects.filter(body_wanted_at__isnull=False).count() == 1
 
 
-def test_pictures_of_the_mail_carry_their_own_key(client: Client, inbox: Mailbox) -> None:
-    email = with_part(inbox, "image/png", b"\x89PNG\r\n\x1a\n", cid="pic")
-    page = client.get(reverse("message_body", args=[email.public_id])).content.decode()
-    found = re.search(r'<img src="([^"]+)"', page)
-    assert found is not None
-    address = found[1].replace("&amp;", "&")
-    assert Client().get(address).status_code == 200
-    # It is shown in the text, so it is no card as well.
-    assert "attached__file" not in client.get(reverse("message", args=[email.public_id])).content.decode()
-
-
-def test_a_key_opens_one_message_for_one_person_for_some_hours(
-    alice: User, inbox: Mailbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    email, other = make_email_from_bytes(inbox, HTML), make_email_from_bytes(inbox, HTML + b"2")
-    key = content_links.sign(alice, email)
-    body = reverse("message_body", args=[email.public_id])
-    assert Client().get(f"{body}?k={key}").status_code == 200
-    assert Client().get(f"{reverse('message_body', args=[other.public_id])}?k={key}").status_code == 404
-    assert Client().get(f"{body}?k={key[:-1]}x").status_code == 404
-    assert Client().get(f"{body}?k=").status_code == 404
-    forged = signing.dumps([make_user("bob").pk, email.public_id], salt=content_links.SALT)
-    assert Client().get(f"{body}?k={forged}").status_code == 404
-    monkeypatch.setattr(content_links, "LIFETIME_S", -1)
-    assert Client().get(f"{body}?k={key}").status_code == 404
-    monkeypatch.undo()
-    alice.is_active = False
-    alice.save()
-    assert Client().get(f"{body}?k={key}").status_code == 404
-
-
-@pytest.mark.req("R3")
-def test_with_a_second_host_content_comes_from_it_alone(
-    client: Client, alice: User, inbox: Mailbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(settings, "CONTENT_URL", CONTENT)
-    monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["testserver", "content.example.org"])
-    email = make_email_from_bytes(inbox, HTML)
-    body = reverse("message_body", args=[email.public_id])
-    assert f'src="{CONTENT}{body}?k=' in client.get(reverse("message", args=[email.public_id])).content.decode()
-    assert client.get(body).headers["Location"].startswith(f"{CONTENT}{body}?k=")
-    there = Client(SERVER_NAME="content.example.org")
-    response = there.get(f"{body}?k={content_links.sign(alice, email)}", secure=True)
-    assert response.status_code == 200
-    assert f"img-src {CONTENT}/mail/m/{email.public_id}/" in response.headers["Content-Security-Policy"]
-    assert f"frame-ancestors {settings.BASE_URL}" in response.headers["Content-Security-Policy"]
-    assert "X-Frame-Options" not in response.headers
-    there.force_login(alice)
-    for address in (body, "/", "/mail/inbox", "/accounts/login/", "/api/docs"):
-        assert there.get(address).status_code == 404
-
-
 @pytest.mark.req("R56")
 def test_bob_gets_nothing_and_strangers_are_led_to_the_sign_in(inbox: Mailbox) -> None:
     email = with_part(inbox, "application/pdf", b"x")
     bob = client_of(make_user("bob"))
-    for name in ("message_body", "message_source", "message_download"):
+    for name in ("message_source", "message_download"):
         address = reverse(name, args=[email.public_id])
         assert bob.get(address).status_code == 404
         assert Client().get(address).headers["Location"].startswith(reverse("account_login"))

@@ -23,7 +23,7 @@ MAX_NESTING = 50
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _SECTION = re.compile(
-    r"((?:\d+\.?)*)(HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME)?\s*(\(.*\))?\Z", re.IGNORECASE | re.DOTALL
+    r"((?:\d++\.?)*+)(HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME)?\s*(\(.*\))?\Z", re.IGNORECASE | re.DOTALL
 )
 
 

@@ -69,9 +69,11 @@ class _Pending:
         (self.pieces if self.angle is None else self.tail).append(piece)
 
     def take(self) -> Address | None:
-        if not self.pieces and not self.comments and self.angle is None and self.bare is None:
-            return None
         phrase = " ".join("".join(self.pieces).split()) or " ".join("".join(self.tail).split())
+        if not phrase and self.angle is None and self.bare is None:
+            # Nothing, or a comment alone: `undisclosed-recipients:; (no To header)`.
+            self.pieces, self.comments = [], []
+            return None
         email = self.angle if self.angle is not None else self.bare
         if email is None:
             phrase, email = _split_bare(phrase)
@@ -358,7 +360,16 @@ def _is_valid_domain(domain: str) -> bool:
 
 
 def _is_valid_label(label: str) -> bool:
-    return len(label) <= 63 and _LABEL.fullmatch(label) is not None
+    if len(label) > 63 or _LABEL.fullmatch(label) is None:
+        return False
+    if label[:4].lower() != "xn--":
+        return True
+    try:
+        # Not the codec "idna": it knows the names of 2003 alone, and `xn--fa-hia` is one of today.
+        label[4:].encode("ascii").decode("punycode").encode("utf-8")
+    except (UnicodeError, ValueError):
+        return False
+    return True
 
 
 def unique_emails(addresses: tuple[Address, ...]) -> Iterator[Address]:

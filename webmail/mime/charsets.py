@@ -1,136 +1,64 @@
 """Bytes of any character set, rightly or wrongly labelled, to text.
 
-`decode_bytes` never raises and never gives lone surrogates. It reaches only text codecs: a label such as "zip" or
-"punycode" taken from mail must not choose a Python codec that unpacks or needs quadratic time.
+`decode_bytes` never raises and never gives lone surrogates. The label counts unless the bytes themselves say that it is wrong:
+they are valid UTF-8, or they are not valid as labelled, or Latin text would have hardly a letter without an accent.
 """
 
-import codecs
 import re
-from functools import lru_cache
 
 import cchardet
 
+from webmail.mime.charset_labels import find_codec
+from webmail.mime.iso_2022 import decode_iso_2022_cn, decode_iso_2022_jp
 from webmail.mime.limits import MAX_DETECT_BYTES
 
-_LABEL = re.compile(r"[a-z0-9][a-z0-9_.:+-]{0,63}")
+__all__ = ["decode_bytes", "find_codec", "html_charset"]
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-# Python's text codecs that are no character sets of mail; punycode and idna are quadratic, the escapes run on anything.
-_REFUSED = frozenset({"idna", "punycode", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape", "undefined"})
-_REFUSED_LABELS = frozenset(
-    {"unicode-escape", "raw-unicode-escape", "unicode_escape", "raw_unicode_escape", "mbcs", "oem"}
-)
-
-# Labels that senders use for a larger set than the one they name, and labels Python does not know
-# (https://encoding.spec.whatwg.org/ section 4.2 is the source of most).
-_ALIASES = {
-    "us-ascii": "ascii",
-    "ansi_x3.4-1968": "ascii",
-    "iso646-us": "ascii",
-    "iso-8859-1": "cp1252",
-    "iso8859-1": "cp1252",
-    "iso_8859-1": "cp1252",
-    "iso-latin-1": "cp1252",
-    "latin1": "cp1252",
-    "latin-1": "cp1252",
-    "l1": "cp1252",
-    "ansi": "cp1252",
-    "x-ansi": "cp1252",
-    "x-cp1252": "cp1252",
-    "iso-8859-9": "cp1254",
-    "latin5": "cp1254",
-    "iso-8859-11": "cp874",
-    "tis-620": "cp874",
-    "windows-874": "cp874",
-    "dos-874": "cp874",
-    "iso-8859-8-i": "iso8859_8",
-    "iso-8859-8-e": "iso8859_8",
-    "iso-8859-6-i": "iso8859_6",
-    "iso-8859-6-e": "iso8859_6",
-    "logical": "iso8859_8",
-    "visual": "iso8859_8",
-    "gb2312": "gb18030",
-    "gb_2312-80": "gb18030",
-    "gb2312-80": "gb18030",
-    "gbk": "gb18030",
-    "x-gbk": "gb18030",
-    "cp936": "gb18030",
-    "euc-cn": "gb18030",
-    "euccn": "gb18030",
-    "chinese": "gb18030",
-    "hz-gb-2312": "hz",
-    "ks_c_5601-1987": "cp949",
-    "ks_c_5601-1989": "cp949",
-    "ks_c_5601": "cp949",
-    "ksc_5601": "cp949",
-    "ksc5601": "cp949",
-    "ks-c-5601-1987": "cp949",
-    "euc-kr": "cp949",
-    "euckr": "cp949",
-    "korean": "cp949",
-    "windows-949": "cp949",
-    "big5": "big5hkscs",
-    "big5-hkscs": "big5hkscs",
-    "cn-big5": "big5hkscs",
-    "x-x-big5": "big5hkscs",
-    "shift_jis": "cp932",
-    "shift-jis": "cp932",
-    "sjis": "cp932",
-    "x-sjis": "cp932",
-    "ms_kanji": "cp932",
-    "windows-31j": "cp932",
-    "x-euc-jp": "euc_jp",
-    "iso-2022-jp": "iso2022_jp",
-    "iso-2022-jp-1": "iso2022_jp_1",
-    "iso-2022-jp-2": "iso2022_jp_2",
-    "cp50220": "iso2022_jp",
-    "cp50221": "iso2022_jp",
-    "csiso2022jp": "iso2022_jp",
-    "iso-2022-jp-ms": "iso2022_jp",
-    "utf8": "utf-8",
-    "utf-8": "utf-8",
-    "utf8mb4": "utf-8",
-    "unicode-1-1-utf-8": "utf-8",
-    "unicode-1-1-utf-7": "utf-7",
-    "x-unicode-2-0-utf-7": "utf-7",
-    "iso-10646-ucs-2": "utf-16-be",
-    "ucs-2": "utf-16",
-    "unicode": "utf-16",
-    "macintosh": "mac_roman",
-    "x-macintosh": "mac_roman",
-    "x-mac-roman": "mac_roman",
-    "x-mac-cyrillic": "mac_cyrillic",
-    "x-mac-ce": "mac_latin2",
-    "koi": "koi8_r",
-    "koi8": "koi8_r",
-    "koi8-ru": "koi8_u",
-}
+_UTF_8 = ("utf-8", "utf-8-sig")
+_NOT_A_GUESS = ("utf-8", "utf-8-sig", "ascii")
+_UTF_16 = ("utf-16", "utf-16-le", "utf-16-be")
 
 # A word of seven-bit Japanese, Korean or Chinese starts with one of these.
 _ISO_2022 = (
     (b"\x1b$B", "iso2022_jp"),
     (b"\x1b$@", "iso2022_jp"),
     (b"\x1b(J", "iso2022_jp"),
+    (b"\x1b(I", "iso2022_jp"),
     (b"\x1b$)C", "iso2022_kr"),
+    (b"\x1b$)A", "iso2022_cn"),
 )
+# How many characters of UTF-8 text in these sets is never: their own pairs look like it now and then.
+_AMBIGUOUS = {"cp932": 5, "euc_jp": 5, "gb18030": 4, "big5hkscs": 4, "cp949": 4, "johab": 4, "cp874": 8, "cp950": 4}
+# What labels of Latin text hide most often.
+_OTHER_SCRIPTS = frozenset(
+    {"cp1251", "koi8-r", "koi8_r", "iso8859-5", "mac-cyrillic", "cp866", "cp1253", "iso8859-7", "cp1255", "cp1256", "cp874",
+     "gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "big5"}
+)  # fmt: skip
+# Sets of one byte for letters that do not stand in one word with Latin ones.
+_ONE_BYTE_SCRIPTS = frozenset(
+    {"cp1251", "koi8-r", "koi8_r", "koi8-u", "koi8_u", "iso8859-5", "mac-cyrillic", "mac_cyrillic", "cp855", "cp866", "cp1253",
+     "iso8859-7", "cp1255", "iso8859-8", "cp1256", "iso8859-6", "cp874", "tis-620", "cp1258", "viscii"}
+)  # fmt: skip
+_HIGH_RUN = re.compile(rb"[\x80-\xff]++")
+_FOREIGN_SAMPLE_BYTES = 4_096
+_FOREIGN_LETTERS = 24
+
+_META = re.compile(
+    rb"<meta\b[^>]{0,300}?\bcharset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_.:+-]{2,40})|<\?xml[^>]{0,100}?encoding=[\"']([\w.-]{2,40})",
+    re.IGNORECASE,
+)
+_META_BYTES = 4_096
 
 
-@lru_cache(maxsize=512)
-def find_codec(label: str) -> str | None:
-    """The name of the Python codec for a charset label of mail, or None for an unknown one."""
-    label = label.strip().strip("\"'").lower()
-    if label in _ALIASES:
-        return _ALIASES[label]
-    if not _LABEL.fullmatch(label) or label in _REFUSED_LABELS:
+def html_charset(raw: bytes) -> str | None:
+    """The character set that HTML names itself (WHATWG HTML 13.2.3.2), if it is one that extends ASCII."""
+    found = _META.search(raw[:_META_BYTES])
+    if found is None:
         return None
-    for candidate in (label, label.removeprefix("x-"), label.replace("cp-", "cp").replace("windows-", "cp")):
-        try:
-            info = codecs.lookup(candidate)
-        except (LookupError, ValueError, ImportError):
-            continue
-        if info.name not in _REFUSED and getattr(info, "_is_text_encoding", True):
-            return _ALIASES.get(info.name.replace("iso8859-", "iso-8859-"), info.name)
-    return None
+    label = (found.group(1) or found.group(2)).decode("ascii")
+    codec = find_codec(label)
+    return label if codec and not codec.startswith(("utf-16", "utf-32", "utf-7", "hz")) else None
 
 
 def decode_bytes(raw: bytes, charset: str | None) -> tuple[str, bool]:
@@ -158,21 +86,26 @@ def _iso_2022_codec(raw: bytes) -> str | None:
     return next((codec for mark, codec in _ISO_2022 if mark in raw), None)
 
 
+def _guess(raw: bytes) -> str | None:
+    try:
+        label = cchardet.detect(raw[:MAX_DETECT_BYTES]).get("encoding")
+    except (ValueError, RuntimeError, UnicodeError):
+        return None
+    return find_codec(label) if label else None
+
+
 def _decode_unlabelled(raw: bytes) -> tuple[str, bool]:
     """Text without a usable label: UTF-8 if it is valid, else the best guess. The flag says whether we can be sure."""
     try:
         return raw.decode("utf-8-sig"), True
     except UnicodeDecodeError:
         pass
-    if raw.isascii():
-        return raw.decode("ascii"), True
-    guessed = None
-    try:
-        guessed = cchardet.detect(raw[:MAX_DETECT_BYTES]).get("encoding")
-    except (ValueError, RuntimeError, UnicodeError):
-        guessed = None
-    codec = (find_codec(guessed) if guessed else None) or "cp1252"
-    if codec in ("utf-8", "utf-8-sig", "ascii"):
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16", "replace"), True
+    codec = _guess(raw) or "cp1252"
+    if codec in _ONE_BYTE_SCRIPTS and _has_latin_words(raw):
+        codec = "cp1252"
+    if codec in _NOT_A_GUESS:
         # Nearly valid UTF-8: a character cut off at the end, or one stray byte.
         return _decode_utf8(raw)[0], False
     try:
@@ -182,21 +115,104 @@ def _decode_unlabelled(raw: bytes) -> tuple[str, bool]:
         return raw.decode("cp1252", "replace"), False
 
 
+def _has_latin_words(raw: bytes) -> bool:
+    """Whether most bytes with the high bit stand next to Latin letters: accents of a Latin text, whatever the guess is."""
+    sample = raw[:_FOREIGN_SAMPLE_BYTES]
+    mixed = alone = 0
+    for run in _HIGH_RUN.finditer(sample):
+        start, end = run.span()
+        is_mixed = sample[start - 1 : start].isalpha() or sample[end : end + 1].isalpha()
+        mixed, alone = (mixed + 1, alone) if is_mixed and end - start <= 3 else (mixed, alone + 1)
+    return mixed > 0 and mixed >= alone
+
+
 def _decode_declared(raw: bytes, codec: str) -> tuple[str, bool]:
-    if codec in ("utf-8", "utf-8-sig"):
+    if codec in _UTF_8:
         return _decode_utf8(raw)
+    if codec in _UTF_16:
+        return _decode_utf16(raw, codec)
+    if codec.startswith("iso2022") or codec == "hz":
+        return _decode_seven_bit(raw, codec)
+    if not raw.isascii() and (text := _as_utf8(raw, codec)) is not None:
+        return text, True
+    try:
+        text = raw.decode(codec)
+    except (UnicodeError, ValueError, LookupError):
+        return _decode_unfit(raw, codec), True
+    if codec == "cp1252" and (foreign := _as_other_script(raw)) is not None:
+        return foreign, True
+    return text, False
+
+
+def _as_utf8(raw: bytes, codec: str) -> str | None:
+    """The text if it is UTF-8 although labelled `codec`."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    needed = _AMBIGUOUS.get(codec, 1)
+    return text if needed == 1 or len(raw) - len(text) >= needed else None
+
+
+def _as_other_script(raw: bytes) -> str | None:
+    """The text if most letters of what is labelled as Latin have accents: Cyrillic, Greek, Chinese and others."""
+    sample = raw[:_FOREIGN_SAMPLE_BYTES]
+    high = sum(byte >= 0xC0 for byte in sample)
+    letters = sum(sample.count(byte) for byte in b"etaoinsrhldcu")
+    if high < _FOREIGN_LETTERS or high < 2 * letters:
+        return None
+    codec = _guess(raw)
+    if codec not in _OTHER_SCRIPTS:
+        return None
+    try:
+        return raw.decode(codec)
+    except (UnicodeError, ValueError):
+        return None
+
+
+def _decode_unfit(raw: bytes, codec: str) -> str:
+    """Bytes that are not valid in the set they are labelled with: another one that fits, or U+FFFD where they are not."""
+    if codec in _AMBIGUOUS:
+        text = raw.decode("utf-8", "replace")
+        broken = text.count("\ufffd")
+        # Most of it is UTF-8, some bytes of it were lost on the way.
+        if (len(raw) - len(text)) // 2 > 8 * broken:
+            return text
+        guessed = _guess(raw)
+        if guessed in _OTHER_SCRIPTS and guessed != codec:
+            try:
+                return raw.decode(guessed)
+            except (UnicodeError, ValueError):
+                pass
+    try:
+        return raw.decode(codec, "replace")
+    except (UnicodeError, ValueError, LookupError):
+        return raw.decode("utf-8", "replace")
+
+
+def _decode_utf16(raw: bytes, codec: str) -> tuple[str, bool]:
+    """UTF-16 with and without a byte order mark, and eight-bit text that is labelled with it."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        codec = "utf-16"
+    elif b"\0" not in raw[:MAX_DETECT_BYTES] and (text := _as_eight_bit(raw)) is not None:
+        return text, True
+    elif codec == "utf-16":
+        # RFC 2781 4.3 says big end first; the zero bytes of spaces and Latin letters know better.
+        sample = raw[:MAX_DETECT_BYTES]
+        codec = "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
     try:
         return raw.decode(codec), False
-    except (UnicodeError, ValueError, LookupError):
-        pass
-    if codec.startswith("iso2022_jp"):
-        return _decode_iso_2022_jp(raw)
-    if codec.startswith("iso2022") and not raw.isascii():
-        return _decode_unlabelled(raw)[0], True
-    try:
+    except (UnicodeError, ValueError):
         return raw.decode(codec, "replace"), True
-    except (UnicodeError, ValueError, LookupError):
-        return raw.decode("utf-8", "replace"), True
+
+
+def _as_eight_bit(raw: bytes) -> str | None:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    # Chinese in UTF-16 is now and then valid UTF-8; it has hardly any spaces and letters.
+    return text if sum(character.isascii() for character in text[:1_000]) * 2 > len(text[:1_000]) else None
 
 
 def _decode_utf8(raw: bytes) -> tuple[str, bool]:
@@ -209,58 +225,20 @@ def _decode_utf8(raw: bytes) -> tuple[str, bool]:
     good = sum(1 for character in sample if character > "\x7f") - broken
     if good < broken:
         # Hardly any valid sequence: another character set that is labelled UTF-8.
-        guessed = cchardet.detect(raw[:MAX_DETECT_BYTES]).get("encoding") or "windows-1252"
-        codec = find_codec(guessed)
-        if codec and codec not in ("utf-8", "utf-8-sig", "ascii"):
-            return raw.decode(codec, "replace"), True
+        codec = _guess(raw) or "cp1252"
+        return raw.decode("cp1252" if codec in _NOT_A_GUESS else codec, "replace"), True
     return text, True
 
 
-def _decode_iso_2022_jp(raw: bytes) -> tuple[str, bool]:
-    """ISO-2022-JP as mail programs of Windows write it: NEC and IBM characters, half-width katakana, 8-bit mixtures."""
+def _decode_seven_bit(raw: bytes, codec: str) -> tuple[str, bool]:
     if not raw.isascii():
         return _decode_unlabelled(raw)[0], True
-    for codec in ("iso2022_jp_ext", "iso2022_jp_2004"):
-        try:
-            return raw.decode(codec), False
-        except (UnicodeError, ValueError):
-            continue
-    out: list[str] = []
-    has_problem = False
-    mode = b"(B"
-    for index, segment in enumerate(raw.split(b"\x1b")):
-        if index:
-            width = 3 if segment[:2] == b"$(" else 2
-            mode, body = segment[:width], segment[width:]
-        else:
-            body = segment
-        if mode in (b"$B", b"$@"):
-            text = _jis_to_shift_jis(body).decode("cp932", "replace")
-        elif mode == b"(I":
-            text = bytes(byte | 0x80 for byte in body).decode("cp932", "replace")
-        else:
-            text = body.decode("ascii", "replace")
-        has_problem = has_problem or "\ufffd" in text or mode[:1] not in (b"(", b"$")
-        out.append(text)
-    return "".join(out), has_problem
-
-
-def _jis_to_shift_jis(pairs: bytes) -> bytes:
-    """Two-byte JIS X 0208 codes to Shift JIS, whose Windows table knows the vendors' rows; line ends pass through."""
-    out = bytearray()
-    position = 0
-    while position < len(pairs):
-        first = pairs[position]
-        if first < 0x21 or position + 1 >= len(pairs):
-            out.append(first if first < 0x21 else 0x3F)
-            position += 1
-            continue
-        second = pairs[position + 1]
-        lead = (first - 0x21) // 2 + 0x81
-        out.append(lead if lead <= 0x9F else lead + 0x40)
-        if first % 2:
-            out.append(second + (0x1F if second < 0x60 else 0x20))
-        else:
-            out.append(min(second + 0x7E, 0xFF))
-        position += 2
-    return bytes(out)
+    if codec == "iso2022_cn":
+        return decode_iso_2022_cn(raw)
+    try:
+        return raw.decode(codec), False
+    except (UnicodeError, ValueError, LookupError):
+        pass
+    if codec.startswith("iso2022_jp"):
+        return decode_iso_2022_jp(raw)
+    return raw.decode(codec, "replace"), True

@@ -8,18 +8,26 @@ import binascii
 import re
 import unicodedata
 from functools import lru_cache
-from urllib.parse import unquote_to_bytes
 
 from webmail.mime.charsets import decode_bytes
 
-_FOLD = re.compile(r"[\r\n]+(?=[ \t])")
+# Only where a run begins: looking again at each of its characters would be quadratic.
+_FOLD = re.compile(r"(?<![\r\n])[\r\n]++(?=[ \t])")
 # Tab and line ends become a space, the other controls (C0, DEL, C1) and lone surrogates vanish.
 _SPACE_CONTROL = re.compile(r"[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _COMBINING = "".join(chr(c) for c in range(0x300, 0x11000) if unicodedata.combining(chr(c)))
 _COMBINING_RUN = re.compile(f"([{re.escape(_COMBINING)}]{{30}})[{re.escape(_COMBINING)}]+")
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+_SPACE = re.compile(r"\s")
+# "=?=" is the end of a word whose padding stands in front of it.
+_WORD_START = re.compile(r"=\?(?!=)")
+# An escape in the middle: the padding of base64 stands at its end.
+_Q_ESCAPE = re.compile(r"=[0-9A-Fa-f]{2}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]++={0,2}")
 _MAX_CHARSET_CHARS = 80
+# A word whose letter is neither B nor Q is looked at if it is no longer than words are.
+_MAX_GUESSED_CHARS = 200
 _MAX_CACHED_CHARS = 250
 
 
@@ -129,27 +137,41 @@ def _next_word(text: str, position: int) -> tuple[int, int, str, str, str] | Non
     """The next encoded word: start, end, charset, "b" or "q", payload. Each character is looked at a bounded number of times."""
     while (start := text.find("=?", position)) >= 0:
         mark = text.find("?", start + 2, start + 2 + _MAX_CHARSET_CHARS)
-        encoding = text[mark + 1 : mark + 2].lower() if mark > 0 else ""
-        if encoding in ("b", "q") and text[mark + 2 : mark + 3] == "?":
-            end = text.find("?=", mark + 3)
-            if end < 0:
-                return None
-            payload = text[mark + 3 : end]
-            inner = payload.find("=?")
-            if inner < 0:
-                charset = text[start + 2 : mark].partition("*")[0]
-                return start, end + 2, charset.strip().lower(), encoding, payload
-            # The word was never closed: what looks like its payload holds the next word.
-            position = mark + 3 + inner
-        else:
+        letter = text[mark + 1 : mark + 2].lower() if mark > 0 else ""
+        if not (letter.isascii() and letter.isalpha()) or text[mark + 2 : mark + 3] != "?":
             position = start + 2
+            continue
+        following = _WORD_START.search(text, mark + 3)
+        limit = following.start() if following else len(text)
+        end = text.find("?=", mark + 3, limit + 1)
+        if end >= 0:
+            payload, after = text[mark + 3 : end], end + 2
+        else:
+            # The word was never closed. It ends where the next one begins, or with its last character.
+            space = _SPACE.search(text, mark + 3, limit)
+            after = space.start() if space else limit
+            payload = text[mark + 3 : after].rstrip("?")
+        if encoding := _encoding_of(letter, payload):
+            charset = text[start + 2 : mark].partition("*")[0]
+            return start, after, charset.strip().lower(), encoding, payload
+        position = mark + 3
     return None
 
 
+def _encoding_of(letter: str, payload: str) -> str:
+    """The encoding that the payload is in: the letter may be the wrong one. "" where it is none."""
+    is_q = _Q_ESCAPE.search(payload) is not None
+    if letter == "q" or (is_q and (letter == "b" or len(payload) < _MAX_GUESSED_CHARS)):
+        return "q"
+    if letter == "b":
+        return "b"
+    is_base64 = len(payload) >= 4 and len(payload) % 4 == 0 and _BASE64.fullmatch(payload) is not None
+    return "b" if is_base64 else ""
+
+
 def _decode_q(payload: str) -> bytes:
-    raw = payload.replace("_", " ").encode("utf-8", "replace")
-    # RFC 2047 4.2 differs from a URL only in the escape character.
-    return unquote_to_bytes(raw.replace(b"%", b"%25").replace(b"=", b"%"))
+    # As quoted-printable, with "_" for a space (RFC 2047 4.2); a wrong escape stays as it is.
+    return binascii.a2b_qp(payload.encode("utf-8", "replace"), header=True)
 
 
 def _decode_b(payload: str) -> bytes:

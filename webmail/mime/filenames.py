@@ -5,6 +5,7 @@ A name never becomes a path of ours (blobs are found by hash, R23); this is for 
 
 import re
 import unicodedata
+from mimetypes import MimeTypes
 from typing import Final
 from urllib.parse import quote
 
@@ -55,6 +56,19 @@ _EXTENSIONS: Final = {
     "video/quicktime": ".mov",
 }
 
+# What an extension says of the type. The table of the standard library alone, not that of the machine: the same everywhere.
+_TYPES: Final = {
+    **MimeTypes().types_map[True],
+    **{
+        extension: kind
+        for kind, extension in _EXTENSIONS.items()
+        if not kind.startswith(("message/", "application/pgp-"))
+    },
+    ".vcf": "text/vcard",
+    ".rar": "application/vnd.rar",
+    ".7z": "application/x-7z-compressed",
+}
+
 # Path separators everywhere, and what Windows forbids.
 _FORBIDDEN: Final = re.compile(r'[/\\:*?"<>|\u2044\u2215\u29f5\u29f8\ufe68\uff0f\uff3c]')
 _SPACES: Final = re.compile(r"\s+")
@@ -85,6 +99,12 @@ def safe_filename(name: str | None, *, type: str) -> str:  # noqa: A002 - the MI
     if _RESERVED.match(cleaned):
         cleaned = f"_{cleaned}"
     return _shorten(cleaned)
+
+
+def type_of_name(name: str) -> str:
+    """The type that the extension of a file name tells, "application/octet-stream" if none; never one that has parts."""
+    kind = _TYPES.get(f".{name[-20:].rpartition('.')[2].lower()}", "application/octet-stream")
+    return "application/octet-stream" if kind.startswith(("message/", "multipart/")) else kind
 
 
 def content_disposition(disposition: str, name: str | None) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from webmail.mime.addresses import Address, parse_addresses
 from webmail.mime.dates import parse_date
+from webmail.mime.defects import Defect
 from webmail.mime.encoded_words import clean_text, decode_text, header_to_str
 from webmail.mime.limits import (
     MAX_HEADER_BLOCK_BYTES,
@@ -55,25 +56,33 @@ class Headers:
         return len(self.fields)
 
     def __contains__(self, name: str) -> bool:
-        return bool(self.get_all(name))
+        return name.lower() in self.by_name()
 
     def get_all(self, name: str) -> tuple[bytes, ...]:
         """The raw values of all fields with this name, case-insensitive, in message order."""
+        return tuple(self.by_name().get(name.lower(), ()))
+
+    def get(self, name: str) -> bytes | None:
+        """The raw value of the **last** field with this name, or None."""
+        values = self.by_name().get(name.lower())
+        return values[-1] if values else None
+
+    def count(self, name: str) -> int:
+        """How many fields have this name."""
+        return len(self.by_name().get(name.lower(), ()))
+
+    def get_first(self, name: str) -> bytes | None:
+        """The raw value of the first field with this name: for Content-*, as IMAP servers build BODYSTRUCTURE."""
+        values = self.by_name().get(name.lower())
+        return values[0] if values else None
+
+    def by_name(self) -> dict[str, list[bytes]]:
+        """The raw values by lower-case name, in message order; not to be changed."""
         if self._index is None:
             self._index = {}
             for field_name, value in self.fields:
                 self._index.setdefault(field_name.lower(), []).append(value)
-        return tuple(self._index.get(name.lower(), ()))
-
-    def get(self, name: str) -> bytes | None:
-        """The raw value of the **last** field with this name, or None."""
-        values = self.get_all(name)
-        return values[-1] if values else None
-
-    def get_first(self, name: str) -> bytes | None:
-        """The raw value of the first field with this name: for Content-*, as IMAP servers build BODYSTRUCTURE."""
-        values = self.get_all(name)
-        return values[0] if values else None
+        return self._index
 
     def get_text(self, name: str) -> str:
         """The last field with this name, decoded; "" if there is none."""
@@ -122,9 +131,9 @@ def parse_header_block(raw: bytes) -> Headers:
 
 def read_headers(
     raw: bytes, start: int, end: int, *, max_headers: int = MAX_HEADERS
-) -> tuple[Headers, tuple[str, ...]]:
+) -> tuple[Headers, tuple[Defect, ...]]:
     """The fields of the block `raw[start:end]` and the defects found: caps passed (R43), lines that are no field."""
-    defects: dict[str, None] = {}
+    defects: dict[Defect, None] = {}
     block = raw[start : min(end, start + MAX_HEADER_BLOCK_BYTES)]
     if end - start > MAX_HEADER_BLOCK_BYTES:
         defects["header-block-too-large"] = None
@@ -148,7 +157,7 @@ def read_headers(
     return Headers(tuple((name, _join_value(lines, defects)) for name, lines in fields)), tuple(defects)
 
 
-def _join_value(lines: list[bytes], defects: dict[str, None]) -> bytes:
+def _join_value(lines: list[bytes], defects: dict[Defect, None]) -> bytes:
     value = b"".join(lines) if len(lines) > 1 else lines[0]
     if len(value) > MAX_HEADER_BYTES:
         defects["header-too-large"] = None

@@ -22,7 +22,8 @@ _MAX_CAREFUL_FAILURES = 50
 _RAW = frozenset(
     {"script", "style", "title", "template", "xmp", "iframe", "noembed", "noframes", "object", "svg", "math"}
 )
-_RAW_END = {name: re.compile(f"</{name}[^>]*+>", re.IGNORECASE) for name in _RAW}
+# Up to the name only: looking on for the ">" behind each would be quadratic where there is none.
+_RAW_END = {name: re.compile(f"</{name}", re.IGNORECASE) for name in _RAW}
 _PARAGRAPHS = frozenset(
     ["p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "pre", "blockquote", "hr", "figure"]
 )
@@ -185,6 +186,7 @@ def _take_tag(source: str, slash: str, name: str, attributes: str, end: int, wri
         return end
     if name in _RAW and not attributes.endswith("/"):
         close = _RAW_END[name].search(source, end)
-        return len(source) if close is None else close.end()
+        after = -1 if close is None else source.find(">", close.end())
+        return len(source) if after < 0 else after + 1
     writer.start_tag(name, attributes)
     return end

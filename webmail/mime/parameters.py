@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from webmail.mime.charsets import decode_bytes
+from webmail.mime.charsets import decode_bytes, find_codec
 from webmail.mime.encoded_words import clean_text, decode_text, header_to_str
 from webmail.mime.limits import MAX_HEADER_BYTES
 
@@ -19,6 +19,9 @@ _QUOTED = re.compile(r'"((?:[^"\\]++|\\.|"(?![ \t]*+(?:;|\Z|[A-Za-z*0-9-]++=)))*
 _UNESCAPE = re.compile(r'\\(["\\])')
 # RFC 2231: name*, name*0, name*0*
 _EXTENDED = re.compile(r"(.+?)\*(?:(\d{1,6})(\*)?)?")
+# The same form where the star is missing.
+_LABELLED = re.compile(r"([A-Za-z0-9_.:-]{2,40})'[A-Za-z-]{0,20}'(.*%[0-9A-Fa-f]{2}.*)", re.DOTALL)
+_HIGH_ESCAPE = re.compile(r"%[89A-Fa-f][0-9A-Fa-f]")
 _COMMENT = re.compile(r"\([^()]*+\)")
 
 
@@ -40,7 +43,9 @@ class ParameterValue:
         if extended is not None:
             return extended
         plain = self.first(name)
-        return None if plain is None else decode_text(plain)
+        if plain is None:
+            return None
+        return _percent_decoded(plain) if "%" in plain else decode_text(plain)
 
     def _extended(self, name: str) -> str | None:
         segments: dict[int, tuple[str, bool]] = {}
@@ -54,6 +59,19 @@ class ParameterValue:
         return _join_segments(segments) if segments else None
 
 
+def _percent_decoded(text: str) -> str:
+    """A plain value in the coding of RFC 2231, with or without its charset: `UTF-8''%C3%BC.txt`, `%C3%BC.txt`."""
+    labelled = _LABELLED.fullmatch(text)
+    if labelled and (codec := find_codec(labelled.group(1))) is not None:
+        return clean_text(decode_bytes(unquote_to_bytes(labelled.group(2)), codec)[0])
+    if _HIGH_ESCAPE.search(text) and "=?" not in text:
+        try:
+            return clean_text(unquote_to_bytes(text.encode("utf-8", "replace")).decode("utf-8"))
+        except UnicodeDecodeError:
+            pass
+    return decode_text(text)
+
+
 def _join_segments(segments: dict[int, tuple[str, bool]]) -> str:
     charset: str | None = None
     raw: list[bytes] = []
@@ -62,6 +80,9 @@ def _join_segments(segments: dict[int, tuple[str, bool]]) -> str:
         text, is_encoded = segments[number]
         if is_encoded and position == 0 and text.count("'") >= 2:
             charset, _, text = text.split("'", 2)
+        elif is_encoded and position == 0 and "'" in text and find_codec(text.partition("'")[0]):
+            # The language and its quote are missing.
+            charset, _, text = text.partition("'")
         data = text.encode("utf-8", "replace")
         is_percent = is_percent or is_encoded
         raw.append(unquote_to_bytes(data) if is_encoded else data)
@@ -102,4 +123,7 @@ def _read_value(text: str, start: int) -> tuple[str, int]:
     plain = _VALUE.match(text, start)
     if plain is None:
         return "", start + 1
-    return plain.group().strip().strip('"'), plain.end()
+    content = plain.group().strip().strip('"')
+    if len(content) > 2 and content[0] == content[-1] == "'":
+        content = content[1:-1]
+    return content, plain.end()

@@ -10,7 +10,11 @@ delimiter is missing ends where its parent says.
 
 import re
 
-from webmail.mime.encoded_words import clean_text, decode_text, header_to_str
+from webmail.mime.defects import Defect
+from webmail.mime.describe import describe
+from webmail.mime.embedded.find import add_files_of_text, add_parts_of_tnef, is_tnef_part, may_hold_files
+from webmail.mime.embedded.smime import SMIME_TYPES, smime_content, smime_kind
+from webmail.mime.header_defects import header_defects
 from webmail.mime.headers import Headers, find_body, parse_list_headers, read_headers
 from webmail.mime.limits import (
     MAX_BOUNDARY_BYTES,
@@ -25,18 +29,12 @@ from webmail.mime.limits import (
 )
 from webmail.mime.parameters import ParameterValue, parse_parameters
 from webmail.mime.part import Message, Part
+from webmail.mime.transfer import is_known_encoding
 
-_TYPE = re.compile(r"[!#$%&'*+.^_`{|}~0-9a-z-]{1,127}/[!#$%&'*+.^_`{|}~0-9a-z-]{1,127}")
+_TEXT_TYPES = ("text/plain", "text/html")
+# Signed content within signed content.
+_MAX_SMIME_DEPTH = 3
 _NESTED_TYPES = ("message/rfc822", "message/global", "message/news")
-# Types that come without their second half (RFC 2045 5.2 asks for text/plain, which shows a sound file as text).
-_BARE_TYPES = {
-    "plain": "text/plain",
-    "text": "text/plain",
-    "multipart": "multipart/mixed",
-    "message": "message/rfc822",
-    "html": "text/html",
-}
-_SWAPPED_TYPES = {"plain/text": "text/plain", "html/text": "text/html"}
 # What looks like a delimiter where the declared one does not occur: a line in front of a Content- field.
 _GUESSED = re.compile(rb"(?:\A|\n)--([^\r\n]{1,200})\r?\n(?=Content-)", re.IGNORECASE)
 _GUESS_BYTES = 64 * 1024
@@ -48,7 +46,9 @@ def parse_message(raw: bytes) -> Message:
         raise MessageTooLargeError(f"{len(raw)} bytes; at most {MAX_MESSAGE_BYTES} are taken apart")
     splitter = _Splitter(raw)
     root = splitter.read_entity(0, len(splitter.raw), "", 0, "text/plain")
+    splitter.open_tnef(root)
     list_headers = parse_list_headers(splitter.raw[: min(splitter.first_body, MAX_HEADER_BLOCK_BYTES)])
+    splitter.defects.update(dict.fromkeys(header_defects(root.headers, list_headers)))
     return Message(root.headers, list_headers, root, tuple(splitter.defects))
 
 
@@ -56,7 +56,7 @@ class _Splitter:
     """One message being taken apart, with the caps that hold for all of it."""
 
     def __init__(self, raw: bytes) -> None:
-        self.defects: dict[str, None] = {}
+        self.defects: dict[Defect, None] = {}
         if b"\n" not in raw and b"\r" in raw:
             self.defects["bare-cr-line-ends"] = None
             raw = raw.replace(b"\r", b"\n")
@@ -66,6 +66,8 @@ class _Splitter:
         self.scanned_bytes = 0
         self.header_budget = MAX_HEADERS_PER_MESSAGE
         self.first_body = 0
+        self.smime_depth = 0
+        self.tnef_parts: list[Part] = []
 
     def read_entity(self, start: int, end: int, section: str, depth: int, default_type: str) -> Part:
         """The entity `raw[start:end]`. `section`: its IMAP section number, "" for the message itself."""
@@ -79,8 +81,12 @@ class _Splitter:
         if body == block_end and body < end:
             self.defects["missing-blank-line"] = None
         raw_type = headers.get_first("content-type")
+        if headers.count("content-type") > 1:
+            self.defects["several-content-types"] = None
         content_type = parse_parameters(raw_type)
-        part = _describe(headers, content_type, default_type if raw_type is None else None)
+        part = describe(headers, content_type, default_type if raw_type is None else None)
+        if raw_type is not None and part.type != content_type.value:
+            self.defects["bad-content-type"] = None
         if part.type.startswith("multipart/"):
             if depth < MAX_DEPTH and self.scanned_bytes < MAX_SCANNED_BYTES:
                 part.parts = self.read_multipart(part.type, content_type, (body, end), section, depth + 1)
@@ -89,9 +95,56 @@ class _Splitter:
             part.type = "application/octet-stream"
         part.part_id = section or "1"
         part.source = self.view[body:end]
-        if part.type in _NESTED_TYPES:
-            part.parser = parse_message
+        self.open_leaf(part, body, end, depth)
         return part
+
+    def open_leaf(self, part: Part, body: int, end: int, depth: int) -> None:
+        """What a leaf holds besides its own content: a message, files, a signed entity."""
+        if not is_known_encoding(part.encoding):
+            self.defects["unknown-transfer-encoding"] = None
+        if part.type == "text/plain":
+            if part.disposition != "attachment" and may_hold_files(self.raw, body, end, part.encoding):
+                self.note(add_files_of_text(part, MAX_PARTS - self.part_count))
+                self.part_count += len(part.parts)
+        elif part.type in _NESTED_TYPES:
+            part.parser = parse_message
+        elif part.type in SMIME_TYPES or (part.name and part.name.lower().endswith(".p7m")):
+            self.open_smime(part, depth)
+        elif is_tnef_part(part):
+            self.tnef_parts.append(part)
+
+    def note(self, defects: tuple[Defect, ...]) -> None:
+        self.defects.update(dict.fromkeys(defects))
+
+    def open_smime(self, part: Part, depth: int) -> None:
+        """The entity that is signed or compressed in one piece becomes a part of its part."""
+        content = part.decoded()
+        if self.smime_depth >= _MAX_SMIME_DEPTH or smime_kind(content) not in ("signed", "compressed"):
+            return
+        inner = smime_content(content)
+        if not inner:
+            # Certificates alone have nothing inside.
+            self.note(("unreadable-smime",) if inner is None else ())
+            return
+        splitter = _Splitter(inner)
+        splitter.smime_depth = self.smime_depth + 1
+        splitter.part_count, splitter.header_budget = self.part_count, self.header_budget
+        root = splitter.read_entity(0, len(splitter.raw), f"{part.part_id}.s1", depth + 1, "text/plain")
+        for one in root.walk():
+            one.is_embedded = True
+        part.parts = (root,)
+        self.part_count, self.header_budget = splitter.part_count, splitter.header_budget
+        self.tnef_parts += splitter.tnef_parts
+        self.note(tuple(splitter.defects))
+
+    def open_tnef(self, root: Part) -> None:
+        """The files of winmail.dat; after all else, since its text counts only where the message has no other."""
+        if not self.tnef_parts:
+            return
+        texts = [part for part in root.walk() if part.type in _TEXT_TYPES and part.disposition != "attachment"]
+        for part in self.tnef_parts:
+            self.note(add_parts_of_tnef(part, texts, MAX_PARTS - self.part_count))
+            self.part_count += sum(1 for _ in part.walk()) - 1
 
     def read_multipart(
         self, kind: str, content_type: ParameterValue, body: tuple[int, int], section: str, depth: int
@@ -112,6 +165,8 @@ class _Splitter:
                 self.defects["too-many-parts"] = None
                 break
             parts.append(self.read_entity(part_start, part_end, f"{prefix}{number}", depth, default_type))
+        if kind == "multipart/appledouble":
+            _share_name(parts)
         return tuple(parts)
 
     def find_slices(self, content_type: ParameterValue, start: int, end: int) -> list[tuple[int, int]] | None:
@@ -143,22 +198,27 @@ class _Splitter:
         line = re.escape(boundary) + rb"(--)?[ \t]*+(?=\r?\n|\Z)"
         slices: list[tuple[int, int]] = []
         part_start: int | None = None
-        is_closed = False
+        is_found = is_closed = False
         first = re.compile(rb"--" + line).match(self.raw, start, end)
         found = first or re.compile(rb"\n--" + line).search(self.raw, start, end)
         following = re.compile(rb"\n--" + line)
-        while found is not None:
+        while found is not None and len(slices) <= MAX_PARTS:
+            is_found = True
             if part_start is not None:
                 slices.append((part_start, self.before_line(part_start, found.start())))
             line_end = self.raw.find(b"\n", found.end(), end)
-            part_start = end if line_end < 0 else line_end + 1
-            is_closed = found.group(1) is not None
-            if is_closed or len(slices) > MAX_PARTS:
-                break
-            found = following.search(self.raw, max(found.end(), part_start - 1), end)
-        if part_start is None:
+            behind = end if line_end < 0 else line_end + 1
+            if found.group(1) is None:
+                if is_closed:
+                    # Two levels share one delimiter, and the inner one has ended: what follows is not thrown away.
+                    self.defects["parts-behind-end"] = None
+                part_start, is_closed = behind, False
+            else:
+                part_start, is_closed = None, True
+            found = following.search(self.raw, max(found.end(), behind - 1), end)
+        if not is_found:
             return None
-        if not is_closed:
+        if part_start is not None:
             self.defects["missing-final-boundary"] = None
             if part_start < end:
                 slices.append((part_start, end))
@@ -170,62 +230,8 @@ class _Splitter:
         return max(start, end)
 
 
-def _describe(headers: Headers, content_type: ParameterValue, default_type: str | None) -> Part:
-    """A part with everything its header says; `default_type` if it has no Content-Type."""
-    disposition = parse_parameters(headers.get_first("content-disposition"))
-    name = disposition.text("filename") or content_type.text("name")
-    kind = default_type or _repair_type(content_type.value, is_file=bool(name) or disposition.value == "attachment")
-    charset = content_type.first("charset")
-    if not kind.startswith("text/"):
-        charset = None
-    location = headers.get_text("content-location")
-    return Part(
-        part_id=None,
-        type=kind,
-        headers=headers,
-        charset=(clean_text(charset).lower() or "us-ascii") if charset is not None else _implied_charset(kind),
-        disposition=disposition.value or None,
-        name=name or None,
-        cid=_content_id(headers),
-        language=_languages(headers),
-        location="".join(location.split()) or None,
-        encoding=_encoding(headers),
-    )
-
-
-def _repair_type(value: str, *, is_file: bool) -> str:
-    if _TYPE.fullmatch(value):
-        return _SWAPPED_TYPES.get(value, value)
-    bare = value.partition("/")[0].strip()
-    if bare in _BARE_TYPES:
-        return _BARE_TYPES[bare]
-    # RFC 2045 5.2: what cannot be read as a type is plain text, but a file is better saved than shown.
-    return "application/octet-stream" if is_file or bare in ("audio", "image", "video", "application") else "text/plain"
-
-
-def _implied_charset(kind: str) -> str | None:
-    return "us-ascii" if kind.startswith("text/") else None
-
-
-def _content_id(headers: Headers) -> str | None:
-    raw = headers.get_first("content-id")
-    if raw is None:
-        return None
-    text = clean_text("".join(header_to_str(raw[:2_000]).split()))
-    return text.removeprefix("<").removesuffix(">") or None
-
-
-def _languages(headers: Headers) -> tuple[str, ...] | None:
-    raw = headers.get_first("content-language")
-    if raw is None:
-        return None
-    tags = tuple(tag for piece in decode_text(raw[:2_000]).split(",") if (tag := piece.strip()))
-    return tags or None
-
-
-def _encoding(headers: Headers) -> str:
-    raw = headers.get_first("content-transfer-encoding")
-    if raw is None:
-        return ""
-    words = raw[:200].decode("ascii", "replace").lower().replace(";", " ").strip().strip("\"'").split()
-    return clean_text(words[0].strip("\"'")) if words else ""
+def _share_name(forks: list[Part]) -> None:
+    """Only one half of a file of a Mac may say what it is called (RFC 1740 5)."""
+    name = next((part.name for part in forks if part.name), None)
+    for part in forks:
+        part.name = part.name or name

@@ -1,8 +1,8 @@
 """What a reply or a forwarded message starts from: recipients, subject, threading fields and quoted text.
 
 Pure values: the composer shows them, the user changes them, and `compose.build_message` writes the result. Quoted text is plain
-text in every case, so nothing of a hostile mail's HTML reaches an editor from here (security R6); encrypted parts are never
-among the body parts, so they are never quoted (R16).
+text in every case, so nothing of a hostile mail's HTML reaches an editor from here (security R6). What is encrypted is never
+quoted, nor what stands inside an encrypted part: a reply must not carry it to somebody who asks for it (R16).
 """
 
 import re
@@ -38,6 +38,13 @@ _REPLY_MARK: Final = re.compile(
 )
 _FORWARD_MARK: Final = re.compile(
     rf"(?:fwd?|wg|tr|vl|vb|doorst|enc|rv|pd|ilt|转发|轉寄|転送|пер){_COUNT}\s*[:：]\s*", re.IGNORECASE
+)
+_SEALED: Final = frozenset(
+    {"multipart/encrypted", "application/pgp-encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"}
+)
+# To the end where the end mark is missing: half a ciphertext is one too.
+_PGP_MESSAGE: Final = re.compile(
+    r"-----BEGIN PGP MESSAGE-----(?:[^-]++|-(?!----END PGP MESSAGE-----))*+(?:-----END PGP MESSAGE-----)?+"
 )
 _LIST_TAG: Final = re.compile(r"\[[^\[\]]{1,40}\]\s*")
 _MESSAGE_ID: Final = re.compile(r"[!-;=?-~]{1,250}")
@@ -82,7 +89,7 @@ def reply_composition(
         subject=_mark_subject(headers.subject, "Re:", _REPLY_MARK),
         in_reply_to=_valid_ids((headers.message_id or "",)),
         references=_references(headers),
-        quoted_text=f"{_attribute(headers, zone, attribution)}\n{quote_text(body_text(original))}\n",
+        quoted_text=f"{_attribute(headers, zone, attribution)}\n{quote_text(_quotable_text(original))}\n",
     )
 
 
@@ -104,7 +111,7 @@ def forward_composition(original: Message, *, zone: tzinfo | None = None) -> Rep
         subject=_mark_subject(headers.subject, "Fwd:", _FORWARD_MARK),
         in_reply_to=(),
         references=_references(headers),
-        quoted_text="\n".join([*summary, "", body_text(original), ""]),
+        quoted_text="\n".join([*summary, "", _quotable_text(original), ""]),
         attachments=carried_attachments(original),
     )
 
@@ -112,6 +119,14 @@ def forward_composition(original: Message, *, zone: tzinfo | None = None) -> Rep
 def body_text(message: Message) -> str:
     """The text people read in `message`: its plain text (unflowed), or its HTML as text; at most `MAX_QUOTED_CHARS`."""
     texts = [_part_text(part) for part in decompose(message.root).text_body if part.type in {"text/plain", "text/html"}]
+    return "\n".join(text.rstrip() for text in texts)[:MAX_QUOTED_CHARS].rstrip()
+
+
+def _quotable_text(message: Message) -> str:
+    """`body_text` without anything encrypted: parts of an encrypted container, and OpenPGP messages written into a text."""
+    sealed = {id(part) for container in message.root.walk() if container.type in _SEALED for part in container.walk()}
+    shown = [part for part in decompose(message.root).text_body if id(part) not in sealed]
+    texts = (_PGP_MESSAGE.sub("", _part_text(part)) for part in shown if part.type in {"text/plain", "text/html"})
     return "\n".join(text.rstrip() for text in texts)[:MAX_QUOTED_CHARS].rstrip()
 
 

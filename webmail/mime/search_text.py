@@ -27,6 +27,8 @@ _SPACE = re.compile(r"\s+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # A plain twin shorter than this may be "your program cannot show HTML": the HTML is searched as well.
 _SHORT_PLAIN_CHARS = 300
+# Read of one part: its text is cut at MAX_SEARCH_BYTES, and markup takes about as much again.
+_MAX_SOURCE_BYTES = 2 * MAX_HTML_CHARS
 
 
 def fold(text: str) -> str:
@@ -64,7 +66,7 @@ def body_search_text(message: Message) -> str:
 def _folded_text(part: Part) -> str:
     if not part.type.startswith("text/"):
         return ""
-    text = part.text()[0]
+    text = part.text(max_bytes=_MAX_SOURCE_BYTES)[0]
     text = html_to_text(text) if part.type == "text/html" else text[:MAX_HTML_CHARS]
     return _SPACE.sub(" ", fold(text)).strip()
 

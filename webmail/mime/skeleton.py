@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from webmail.mime.embedded.find import TNEF_TYPES
+from webmail.mime.embedded.smime import SMIME_TYPES
 from webmail.mime.headers import Headers, find_body
 from webmail.mime.limits import MAX_BOUNDARY_BYTES, MAX_PARTS, MessageTooLargeError
 from webmail.mime.parameters import parse_parameters
@@ -30,6 +32,8 @@ MIN_SAVING_BYTES = 32_768  # left out in all; below it the whole message costs h
 
 _MAGIC = b"PILLARBOX-SKELETON 1 "
 _SHOWN_TYPES = frozenset({"text/plain", "text/html"})
+# Those whose inside is the message: without them nobody could see what it says and which files it has.
+_WRAPPING_TYPES = SMIME_TYPES | TNEF_TYPES
 _BLANK = (b"\r\n\r\n", b"\n\n")
 _BASE64_LINE = (57, 78)  # octets that a line of base64 holds, and takes with its line end (RFC 2045 6.8)
 
@@ -49,8 +53,8 @@ class Entity:
 
 
 def is_shown_text(kind: str, disposition: str | None) -> bool:
-    """Whether a part of this type may be the text that a person reads."""
-    return kind in _SHOWN_TYPES and disposition != "attachment"
+    """Whether a part of this type may be, or hold, the text that a person reads."""
+    return (kind in _SHOWN_TYPES and disposition != "attachment") or kind in _WRAPPING_TYPES
 
 
 def is_kept(kind: str, disposition: str | None, size_bytes: int) -> bool:
@@ -85,9 +89,7 @@ def skeleton_of(raw: bytes) -> bytes | None:
     except MessageTooLargeError:
         return None
     left_out = 0
-    for part in message.root.walk():
-        if part.is_multipart:
-            continue
+    for part in _real_leaves(message):
         size = len(part.source)
         if is_shown_text(part.type, part.disposition) and size > MAX_TEXT_PART_BYTES:
             return None
@@ -113,6 +115,11 @@ def parse_skeleton(raw: bytes) -> Message:
         if part.part_id in sizes:
             part.known_size(sizes[part.part_id])
     return replace(message, left_out=frozenset(sizes))
+
+
+def _real_leaves(message: Message) -> Iterator[Part]:
+    """The leaves that IMAP knows: what lies within them comes and goes with them."""
+    return (part for part in message.root.walk() if not part.is_multipart and not part.is_embedded)
 
 
 def _leaves(entity: Entity) -> Iterator[Entity]:
@@ -159,7 +166,7 @@ def _reads_as(raw: bytes, root: Entity) -> bool:
         message = parse_skeleton(raw)
     except MessageTooLargeError:
         return False
-    found: Sequence[Part] = [part for part in message.root.walk() if not part.is_multipart]
+    found: Sequence[Part] = list(_real_leaves(message))
     expected = list(_leaves(root))
     return len(found) == len(expected) and all(
         part.part_id == leaf.part_id

@@ -1,23 +1,29 @@
-"""Content-Transfer-Encoding undone (RFC 2045 6, and uuencode as old programs use it); never raises."""
+"""Content-Transfer-Encoding undone (RFC 2045 6, and uuencode and yEnc as old programs use them); never raises."""
 
 import binascii
 import re
+
+from webmail.mime.embedded.yenc import decode_yenc
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _SPACE = b" \t\r\n"
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _SOFT_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")
-_UU_BEGIN = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} [^\n]*\n", re.MULTILINE)
+_UU_BEGIN = re.compile(rb"^begin(-base64)? [0-7]{3,4} [^\n]*+\n", re.MULTILINE)
+_UU_END = re.compile(rb"^(?:end|====)\s*+$", re.MULTILINE)
+_SIX_BITS = bytes(((byte - 32) & 63) + 32 for byte in range(256))
 
 IDENTITY = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit", "8bits", "7bits", "none"})
 BASE64 = frozenset({"base64", "base-64", "x-base64"})
 QUOTED_PRINTABLE = frozenset({"quoted-printable", "quoted_printable", "quotedprintable", "qp"})
 UUENCODE = frozenset({"uuencode", "x-uuencode", "x-uue", "uue"})
+YENC = frozenset({"x-yenc", "yenc"})
+_KNOWN = IDENTITY | BASE64 | QUOTED_PRINTABLE | UUENCODE | YENC
 
 
 def is_known_encoding(encoding: str) -> bool:
     """Whether `decode_transfer` can undo this encoding, or there is nothing to undo."""
-    return encoding in IDENTITY or encoding in BASE64 or encoding in QUOTED_PRINTABLE or encoding in UUENCODE
+    return encoding in _KNOWN
 
 
 def decode_transfer(raw: memoryview, encoding: str) -> bytes:
@@ -28,7 +34,24 @@ def decode_transfer(raw: memoryview, encoding: str) -> bytes:
         return decode_quoted_printable(bytes(raw))
     if encoding in UUENCODE:
         return decode_uuencode(bytes(raw))
+    if encoding in YENC:
+        return decode_yenc(bytes(raw))
     return bytes(raw)
+
+
+def decode_start(raw: memoryview, encoding: str, max_bytes: int) -> bytes:
+    """The first `max_bytes` octets of the content, from so much of `raw` as they usually take."""
+    if encoding in BASE64:
+        # Four characters for three octets, and a line end to each 76 of them.
+        return decode_base64(raw[: max_bytes * 3 // 2 + 100])[:max_bytes]
+    if encoding in QUOTED_PRINTABLE:
+        some = bytes(raw[: max_bytes * 3 + 100])
+        if len(some) < len(raw) and (line_end := some.rfind(b"\n")) > 0:
+            some = some[: line_end + 1]
+        return decode_quoted_printable(some)[:max_bytes]
+    if encoding in UUENCODE or encoding in YENC:
+        return decode_transfer(raw[: max_bytes * 2 + 2_000], encoding)[:max_bytes]
+    return bytes(raw[:max_bytes])
 
 
 def decode_base64(raw: memoryview | bytes) -> bytes:
@@ -70,23 +93,19 @@ def decode_uuencode(raw: bytes) -> bytes:
     begin = _UU_BEGIN.search(raw)
     if begin is None:
         return raw
-    out = bytearray()
-    for line in raw[begin.end() :].splitlines():
-        if line.strip() in (b"end", b"====") or not line.strip():
-            if line.strip():
-                break
-            continue
-        out += _decode_uu_line(line)
-    return bytes(out)
+    end = _UU_END.search(raw, begin.end())
+    lines = raw[begin.end() : end.start() if end is not None else len(raw)]
+    if begin.group(1):
+        return decode_base64(lines)
+    return b"".join([_decode_uu_line(line) for line in lines.splitlines() if line])
 
 
 def _decode_uu_line(line: bytes) -> bytes:
     try:
         return binascii.a2b_uu(line)
     except binascii.Error:
-        # Trailing white space was cut or junk added: take as many characters as the length byte says.
+        # White space at the end was cut, junk added or a character changed: as many as the length byte says, of each six bits.
+        # A Japanese system has made a yen sign of the backslash (JIS X 0201), and another one UTF-8 of it.
+        line = line.replace(b"\xc2\xa5", b"\\").replace(b"\xa5", b"\\")
         size = (((line[0] - 32) & 63) * 4 + 5) // 3
-        try:
-            return binascii.a2b_uu(line[:size].ljust(size))
-        except binascii.Error:
-            return b""
+        return binascii.a2b_uu(line[:size].translate(_SIX_BITS).ljust(size))

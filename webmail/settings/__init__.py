@@ -26,6 +26,7 @@ BASE_URL = ENVIRONMENT.base_url
 CONTENT_URL = ENVIRONMENT.content_url
 CSRF_TRUSTED_ORIGINS = [ENVIRONMENT.base_url]
 ALLOW_NETWORKS = ENVIRONMENT.allow_networks
+PICTURE_NETWORKS = ENVIRONMENT.picture_networks
 EXTRA_CA_FILE = ENVIRONMENT.extra_ca_file
 VAR_DIR = ENVIRONMENT.var_dir
 DEMO = ENVIRONMENT.demo
@@ -63,6 +64,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "webmail.web.middleware.short_addresses",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -201,7 +203,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
         "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
+        "img-src": [*_FRAMES, "data:"],
         "connect-src": ["'self'"],
         "font-src": ["'self'"],
         "frame-src": _FRAMES,

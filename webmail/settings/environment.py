@@ -36,6 +36,7 @@ class Environment:
     base_url: str  # the address people use, such as https://mail.example.org; default http://localhost:PORT
     content_url: str  # a second host name that serves message bodies; empty: the main host, in a sandbox
     allow_networks: tuple[Network, ...]  # private networks that users may connect mailboxes on; default none
+    picture_networks: tuple[Network, ...]  # private networks that pictures referred to by mail may come from; default none
     trusted_proxies: int  # how many proxies in front add X-Forwarded-For; default 0: the header is ignored
     extra_ca_file: str  # a PEM file with further authorities for mail servers; empty: the system's only
     port: int  # the port of `manage.py up`; default 8000
@@ -72,7 +73,8 @@ def read_environment(exported: Mapping[str, str], *, checkout: Path) -> Environm
         allowed_hosts=_list(text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")),
         base_url=text("BASE_URL", f"http://localhost:{port}").rstrip("/"),
         content_url=text("CONTENT_URL").rstrip("/"),
-        allow_networks=_networks(text("ALLOW_NETWORKS")),
+        allow_networks=_networks("ALLOW_NETWORKS", text("ALLOW_NETWORKS")),
+        picture_networks=_networks("PICTURE_NETWORKS", text("PICTURE_NETWORKS")),
         trusted_proxies=_integer("TRUSTED_PROXIES", text("TRUSTED_PROXIES", "0"), 0, 10),
         extra_ca_file=text("EXTRA_CA_FILE"),
         port=port,
@@ -125,11 +127,11 @@ def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def _networks(value: str) -> tuple[Network, ...]:
+def _networks(name: str, value: str) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(item) for item in _list(value))
     except ValueError as error:
-        raise BadSetting(f"ALLOW_NETWORKS must be networks such as 10.0.0.0/8: {error}") from None
+        raise BadSetting(f"{name} must be networks such as 10.0.0.0/8: {error}") from None
 
 
 def _keys(value: str) -> dict[str, bytes]:

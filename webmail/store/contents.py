@@ -50,6 +50,15 @@ def read_raw(email: Email) -> bytes:
     return _read(email, email.blob)
 
 
+def read_whole_or_skeleton(email: Email) -> tuple[bytes, bool]:
+    """What `read_message` would take apart, and whether it is a skeleton. Raises as that does, but for the size."""
+    if email.blob is not None:
+        return _read(email, email.blob), False
+    if email.text_blob is not None:
+        return _read(email, email.text_blob), True
+    raise NotHere("this message has not been fetched yet")
+
+
 def _read(email: Email, blob: Blob) -> bytes:
     try:
         return blobs.read_blob(blob)

@@ -1,4 +1,4 @@
-"""Parsing fetched bytes for preview, attachments and search: hostile input, done in the `cpu` worker (security R42).
+"""Parsing fetched bytes for preview, attachments and search: hostile input, done by a child of the `cpu` worker (security R42).
 
 A message that kills the process, or never comes to an end, must not be tried for ever nor hold up others. Each try is counted
 and committed *before* the bytes are read: a message nobody has stumbled over goes in a batch, one that was in a batch which
@@ -18,11 +18,10 @@ import structlog
 from django.db.models import F
 
 from webmail import dispatch
-from webmail.mime.body import decompose
-from webmail.mime.limits import MessageTooLargeError
-from webmail.mime.part import Message
-from webmail.mime.preview import make_preview
-from webmail.mime.search_text import body_search_text
+from webmail.mime.digest import Digest, read_digest
+from webmail.mime.limited.answer import JobFailed, LimitExceeded
+from webmail.mime.limited.children import run_limited
+from webmail.mime.limits import MAX_MESSAGE_BYTES
 from webmail.store import contents, signals
 from webmail.store.contents import NotHere
 from webmail.store.emails import ParsedBody, store_parsed
@@ -66,7 +65,7 @@ def _next_batch(account_id: int) -> list[Email]:
     waiting = (
         Email.objects.filter(account_id=account_id, is_indexed=False)
         .select_related("blob", "text_blob")
-        .only("id", "account_id", "body_failures", "has_attachment", "blob", "text_blob")
+        .only("id", "account_id", "body_failures", "has_attachment", "received_at", "blob", "text_blob")
     )
     # Two questions, since each has its own index: whole messages, then those whose text alone is here.
     for some in (waiting.filter(blob__isnull=False), waiting.filter(blob=None, text_blob__isnull=False)):
@@ -90,37 +89,29 @@ def _parse_and_tell(email: Email) -> ParsedBody | None:
         log.warning("index.given_up", account=email.account_id, email=email.pk)
         return _without_text(email, UNREADABLE)
     found = _parse(email)
-    if not isinstance(found, tuple):
+    if not isinstance(found, Digest):
         return found
-    parsed, message = found
     # Not among the errors of parsing: a database that is busy says nothing about the message.
-    signals.body_read.send(sender=Email, email=email, message=message)
-    return parsed
+    signals.body_read.send(sender=Email, email=email, report=found.report)
+    return ParsedBody(
+        email.pk, preview=found.preview, search_text=found.search_text, has_attachment=found.has_attachment
+    )
 
 
-def _parse(email: Email) -> tuple[ParsedBody, Message] | ParsedBody | None:
+def _parse(email: Email) -> Digest | ParsedBody | None:
     try:
-        message = contents.read_message(email)
-        return (
-            ParsedBody(
-                email.pk,
-                preview=make_preview(message),
-                search_text=body_search_text(message),
-                has_attachment=decompose(message.root).has_attachment,
-            ),
-            message,
-        )
-    except MessageTooLargeError:
-        return _without_text(email, TOO_LARGE)
+        raw, is_skeleton = contents.read_whole_or_skeleton(email)
+        if len(raw) > MAX_MESSAGE_BYTES:
+            return _without_text(email, TOO_LARGE)
+        return read_digest(run_limited("digest", raw, {"is_skeleton": is_skeleton}))
+    except (LimitExceeded, JobFailed) as error:
+        log.warning("index.failed", account=email.account_id, email=email.pk, error=str(error))
+        return None
     except NotHere:
         return None  # lost, and being fetched again: parsed when it is here
     except (BlobMissing, BlobDamaged) as error:
         log.error("index.blob_lost", account=email.account_id, email=email.pk, error=str(error))
         return _without_text(email, DAMAGED)
-    except Exception:
-        # Whatever a stranger's message makes the parser raise must not stop the others.
-        log.exception("index.failed", account=email.account_id, email=email.pk)
-        return None
 
 
 def _without_text(email: Email, error: str) -> ParsedBody:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
-# sender: Email class; email: the row; message: what is in it (`mime.part.Message`; of a large one perhaps its skeleton).
+# sender: Email class; email: the row; report: what the message reports (`mime.reports.values.Report`), None for most.
 # Sent by the `cpu` worker outside of any transaction, before the message counts as read: a process that dies in between
 # reads it again. So a receiver must bear being told twice, and must not raise because of what a stranger wrote. Only the
 # columns that `indexing` needs are loaded; ask for more only where there is something to do.

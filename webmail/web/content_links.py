@@ -1,11 +1,14 @@
 """Addresses of message content that work without a session: for the second host, and inside the frame of a body.
 
-The frame is opaque (security R2), so cookies do not travel with the pictures in it. A link carries a signature for one person
-and one message, and ends after some hours.
+The frame is opaque (security R2), so cookies do not travel with what it asks for. A key in the path opens one message for one
+person and ends after some hours. Everything a body refers to lies below the same path, so the body itself names no key.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,25 +22,40 @@ from webmail.store.models import Email
 from webmail.store.queries.emails import get_email_for
 
 SALT = "webmail.web.content"
-LIFETIME_S = 12 * 3600  # a page stays open for a day's work
+ROUND_S = 6 * 3600  # keys of the same round are equal, so that browsers find pictures in their cache
+ROUNDS = 3  # a page stays open for a day's work
 
 
-def sign(user: User, email: Email) -> str:
-    """The key of one message's content for one person."""
-    return signing.dumps([user.pk, email.public_id], salt=SALT)
+@dataclass(frozen=True)
+class Opened:
+    """What a key opens. `once`: the person has just allowed the remote pictures of this message."""
+
+    user: User
+    email: Email
+    once: bool
+    nested: tuple[str, ...]  # part ids on the way to a message within the message
 
 
-def body_address(user: User, email: Email) -> str:
-    """Where the frame of a body leads: the second host when there is one, else here."""
-    path = reverse("message_body", args=[email.public_id])
-    return f"{settings.CONTENT_URL}{path}?k={sign(user, email)}" if settings.CONTENT_URL else path
+def content_path(user: User, email: Email, *, once: bool = False, nested: Sequence[str] = ()) -> str:
+    """The path below which the content of a message lies, with a slash at its end; on the second host when there is one."""
+    key = _signer().sign_object([user.pk, email.public_id, int(once), int(time.time() // ROUND_S) + ROUNDS])
+    inner = "".join(f"n/{part_id}/" for part_id in nested)
+    path = reverse("content_body", args=[key, email.public_id, inner]).removesuffix("body")
+    return f"{settings.CONTENT_URL}{path}"
 
 
-def part_address(user: User, email: Email, part_id: str, *, inline: bool) -> str:
-    """Where a picture inside the frame is. It carries its own key."""
-    path = reverse("message_part", args=[email.public_id, part_id])
-    show = "&show=1" if inline else ""
-    return f"{settings.CONTENT_URL}{path}?k={sign(user, email)}{show}"
+def open_content(key: str, email_id: str, inner: str) -> Opened:
+    """The message that a key opens, and whose key it is. Raises Http404."""
+    try:
+        opened: Any = _signer().unsign_object(key)
+        user_id, signed_id, once, last_round = opened
+    except (signing.BadSignature, ValueError, TypeError) as error:
+        raise Http404("no such message") from error
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None or signed_id != email_id or last_round < time.time() // ROUND_S:
+        raise Http404("no such message")
+    nested = tuple(inner.split("/")[1::2])
+    return Opened(user, get_email_for(user, email_id), bool(once), nested)
 
 
 def content_origin(request: HttpRequest) -> str:
@@ -55,14 +73,5 @@ def is_content_host(request: HttpRequest) -> bool:
     return bool(settings.CONTENT_URL) and request.get_host() == urlsplit(settings.CONTENT_URL).netloc
 
 
-def get_signed_email(request: HttpRequest, public_id: str) -> tuple[User, Email]:
-    """The message that the request's key opens, and whose key it is. Raises Http404."""
-    try:
-        opened: Any = signing.loads(request.GET.get("k", ""), salt=SALT, max_age=LIFETIME_S)
-        user_id, signed_id = opened
-    except (signing.BadSignature, ValueError, TypeError) as error:
-        raise Http404("no such message") from error
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None or signed_id != public_id:
-        raise Http404("no such message")
-    return user, get_email_for(user, public_id)
+def _signer() -> signing.Signer:
+    return signing.Signer(salt=SALT, sep=".")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django.urls import Resolver404, resolve
 from django.utils import timezone
+from django.utils.decorators import sync_and_async_middleware
 
 from webmail.web.content_links import is_content_host
 from webmail.web.views import errors
@@ -20,7 +23,31 @@ from webmail.web.views import errors
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 ZONE_COOKIE = "zone"  # written by static/js/schedule.js
 MAX_ZONE_CHARS = 64
-CONTENT_VIEWS = frozenset({"message_body", "message_part"})
+MAX_PATH_CHARS = 2_000  # no page has a longer one; the time that a pattern of the panel takes grows with its square
+CONTENT_PREFIX = "content_"  # names of the views that need no session
+
+
+@sync_and_async_middleware
+def short_addresses(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Refuse an address that is too long before anything compares it with the patterns of our pages (security R44)."""
+
+    def is_too_long(request: HttpRequest) -> bool:
+        return len(request.path_info) > MAX_PATH_CHARS
+
+    def refuse() -> HttpResponse:
+        return HttpResponse(status=HTTPStatus.REQUEST_URI_TOO_LONG, headers={"Cache-Control": "no-store, private"})
+
+    if iscoroutinefunction(get_response):
+
+        async def respond_async(request: HttpRequest) -> Any:
+            return refuse() if is_too_long(request) else await get_response(request)
+
+        return respond_async
+
+    def respond(request: HttpRequest) -> Any:
+        return refuse() if is_too_long(request) else get_response(request)
+
+    return respond
 
 
 class PrivateResponses:
@@ -58,7 +85,7 @@ class PrivateResponses:
 
 def refusal_of(request: HttpRequest) -> Callable[[HttpRequest], HttpResponse] | None:
     """What answers a request that is not let through; None lets it through."""
-    if is_content_host(request) and not _is_content(request):
+    if settings.CONTENT_URL and is_content_host(request) != _is_content(request):
         return _nothing
     return errors.forbidden if is_foreign(request) else None
 
@@ -96,6 +123,6 @@ def zone_of(user: Any, request: HttpRequest) -> AbstractContextManager[None]:
 
 def _is_content(request: HttpRequest) -> bool:
     try:
-        return resolve(request.path_info).url_name in CONTENT_VIEWS and "k" in request.GET
+        return (resolve(request.path_info).url_name or "").startswith(CONTENT_PREFIX)
     except Resolver404:
         return False

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from webmail.outbox.returned.receipts import ReceiptWish, wish_of
 from webmail.store import emails as stored
+from webmail.store.arriving import Arriving, arriving
 from webmail.store.contents import is_readable
 from webmail.store.emails import keywords_of, memberships
 from webmail.store.models import Email, Mailbox, Role
@@ -19,9 +20,9 @@ from webmail.store.queries.accounts import visible_mailboxes
 from webmail.store.queries.emails import emails_in_thread, get_email_for, get_thread_for
 from webmail.web.bodies import Content, ContentUnreadable, read_content
 from webmail.web.came_back import CameBack, find_blocks
-from webmail.web.content_links import body_address
 from webmail.web.rows import own_addresses
-from webmail.web.text import short_name
+from webmail.web.text import honest_name, short_name
+from webmail.web.wishes import NO_WISH, Wish
 
 MAX_OPEN = 20  # bodies read for one page; the rest opens on demand
 LONG_FOLD = 4  # more folded messages in a row than this become one line
@@ -35,9 +36,9 @@ class Body:
     """What stands below a message's header. `fault` says why there is nothing; `is_awaited`: it is being fetched."""
 
     content: Content | None = None
-    frame_address: str = ""  # of an HTML body
     is_awaited: bool = False
     fault: str = ""
+    arriving: Arriving | None = None  # how much of a large one is here
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,11 @@ class Reading:
         return any(mailbox.role == Role.TRASH for mailbox in self.mailboxes)
 
     @property
+    def has_scattered_files(self) -> bool:
+        """Whether more than one message of a conversation has files: then they come together as one zip file."""
+        return self.id.startswith("t") and sum(email.has_attachment for email in self.emails) > 1
+
+    @property
     def unread(self) -> list[Email]:
         return [email for email in self.emails if email.is_unread]
 
@@ -117,7 +123,7 @@ def emails_to_read(user: User, public_id: str) -> list[Email]:
     return [get_email_for(user, public_id)]
 
 
-def build_reading(user: User, public_id: str, emails: Sequence[Email]) -> Reading:
+def build_reading(user: User, public_id: str, emails: Sequence[Email], wish: Wish = NO_WISH) -> Reading:
     """What the pane shows of these Emails, oldest first. Unread ones and the last are open."""
     ids = [email.pk for email in emails]
     keywords = keywords_of(ids)
@@ -132,6 +138,7 @@ def build_reading(user: User, public_id: str, emails: Sequence[Email]) -> Readin
             keywords=keywords[email.pk],
             is_open=email.pk in opened,
             came_back=blocks.get(email.pk),
+            wish=wish,
         )
         for email in emails
     ]
@@ -166,12 +173,14 @@ def build_message(
     keywords: Collection[str],
     is_open: bool,
     came_back: CameBack | None = None,
+    wish: Wish = NO_WISH,
 ) -> MessageView:
     """One message; its bytes are read only when it is open."""
     addresses = email.addresses
-    sender = show_address(*(addresses.get("from") or [["", ""]])[0])
-    body = build_body(user, email) if is_open else None
-    request = body.content.receipt if body is not None and body.content is not None else None
+    name, address = (addresses.get("from") or [["", ""]])[0]
+    sender = (honest_name(name, address), address)
+    body = build_body(user, email, own=own, wish=wish) if is_open else None
+    request = body.content.form.receipt if body is not None and body.content is not None else None
     return MessageView(
         email=email,
         sender=sender,
@@ -186,33 +195,25 @@ def build_message(
     )
 
 
-def build_body(user: User, email: Email) -> Body:
+def build_body(user: User, email: Email, *, own: Collection[str], wish: Wish) -> Body:
     """The content, or why it is not here; a body that is still on the server is asked for."""
     if not is_readable(email):
         return _await_body(email)
     try:
-        content = read_content(user, email)
+        content = read_content(user, email, own=own, wish=wish)
     except ContentUnreadable as error:
         email.refresh_from_db(fields=["blob", "text_blob", "body_error"])
         return Body(fault=str(error)) if is_readable(email) else _await_body(email)
-    if content.lacks_pictures and not email.body_error:
+    if content.form.lacks_pictures and not email.body_error:
         stored.want_body(email.pk)
-    return Body(content, frame_address=body_address(user, email) if content.html else "")
+    return Body(content)
 
 
 def _await_body(email: Email) -> Body:
     if email.body_error:
         return Body(fault=email.body_error)
     stored.want_body(email.pk)
-    return Body(is_awaited=True)
-
-
-def show_address(name: str, address: str) -> AddressPair:
-    """A sender to show. A name that holds another address would deceive, so it is left out (security R15)."""
-    name = " ".join(name.split())
-    if "@" in name and address.casefold() not in name.casefold():
-        name = ""
-    return ("" if name.casefold() == address.casefold() else name, address)
+    return Body(is_awaited=True, arriving=arriving(email))
 
 
 def _to_line(to: Sequence[Sequence[str]], cc: Sequence[Sequence[str]], own: Collection[str]) -> str:

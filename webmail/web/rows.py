@@ -18,7 +18,7 @@ from webmail.store.models import Email, Mailbox, Role
 from webmail.store.queries.emails import ListRow, RowKey, read_rows
 from webmail.web.lists import ListSource
 from webmail.web.shell import mailbox_title
-from webmail.web.text import date_group, short_name
+from webmail.web.text import date_group, honest_name, short_name
 
 MAX_DRAFTS = 200
 MAX_PEOPLE = 4
@@ -118,7 +118,7 @@ def _people(row: ListRow, context: RowContext) -> str:
         return _("(no sender)")
     if len(people) == 1:
         name, address = people[0]
-        return _("me") if address.casefold() in context.own else name.strip() or address
+        return _("me") if address.casefold() in context.own else honest_name(name, address) or address
     names = [_("me") if address.casefold() in context.own else short_name(name, address) for name, address in people]
     names = list(dict.fromkeys(names))
     if len(names) > MAX_PEOPLE:
@@ -133,7 +133,7 @@ def recipients_line(email: Email, own: Collection[str]) -> str:
         return _("To nobody yet")
     if len(found) == 1:
         name, address = found[0]
-        shown = _("me") if address.casefold() in own else name.strip() or address
+        shown = _("me") if address.casefold() in own else honest_name(name, address) or address
     else:
         names = [_("me") if address.casefold() in own else short_name(name, address) for name, address in found]
         shown = ", ".join(names[:MAX_PEOPLE]) + (" …" if len(names) > MAX_PEOPLE else "")

@@ -118,6 +118,14 @@ def short_name(name: str, address: str) -> str:
     return words[0] if words else name
 
 
+def honest_name(name: str, address: str) -> str:
+    """The name of a sender, "" where there is none to show: one that holds another address would deceive (security R15)."""
+    name = " ".join(name.split())
+    if "@" in name and address.casefold() not in name.casefold():
+        return ""
+    return "" if name.casefold() == address.casefold() else name
+
+
 def initial(name: str) -> str:
     """The letter of an avatar: the first letter or digit of a name or address."""
     return next((char.upper() for char in name if char.isalnum()), "?")

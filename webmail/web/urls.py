@@ -6,7 +6,30 @@ from django.urls import path, re_path
 
 from webmail.web import urls_write
 from webmail.web.lists import COMMON_VIEWS
-from webmail.web.views import acts, events, health, mail, message
+from webmail.web.views import (
+    acts,
+    content,
+    drawings,
+    events,
+    health,
+    mail,
+    message,
+    nested,
+    parts,
+    printing,
+    remote,
+    sender,
+    source,
+    viewing,
+    zips,
+)
+
+_PART = "[0-9a-z.]{1,100}"
+_MESSAGE = r"^mail/m/(?P<email_id>[-\w]+)/"
+_PLACE = (
+    rf"(?P<place>{_PART}(?:/{_PART}){{0,10}})"  # of a part: messages within the message that lead there, and itself
+)
+_CONTENT = rf"^mail/c/(?P<key>[-.\w]{{1,300}})/(?P<email_id>[-\w]{{1,64}})/(?P<inner>(?:n/{_PART}/){{0,10}})"
 
 urlpatterns = [
     path("", mail.home, name="home"),
@@ -18,10 +41,27 @@ urlpatterns = [
     # One message
     path("mail/m/<slug:email_id>", mail.message, name="message"),
     path("mail/m/<slug:email_id>/content", message.content, name="message_content"),
-    path("mail/m/<slug:email_id>/body", message.body, name="message_body"),
-    path("mail/m/<slug:email_id>/source", message.source, name="message_source"),
-    path("mail/m/<slug:email_id>/eml", message.download, name="message_download"),
-    re_path(r"^mail/m/(?P<email_id>[-\w]+)/p/(?P<part_id>[0-9.]{1,100})$", message.part, name="message_part"),
+    path("mail/m/<slug:public_id>/print", printing.print_reading, name="message_print"),
+    path("mail/t/<slug:public_id>/print", printing.print_reading, name="thread_print"),
+    path("mail/m/<slug:email_id>/sender", sender.sender, name="message_sender"),
+    path("mail/m/<slug:email_id>/source", source.source, name="message_source"),
+    path("mail/m/<slug:email_id>/eml", source.download, name="message_download"),
+    path("mail/m/<slug:email_id>/headers", source.headers, name="message_headers"),
+    path("mail/m/<slug:email_id>/zip", zips.message_zip, name="message_zip"),
+    path("mail/t/<slug:thread_id>/zip", zips.thread_zip, name="thread_zip"),
+    re_path(rf"{_MESSAGE}p/{_PLACE}$", parts.part, name="message_part"),
+    re_path(rf"{_MESSAGE}view/{_PLACE}$", viewing.view, name="message_view"),
+    re_path(rf"{_MESSAGE}thumb/{_PLACE}$", drawings.thumbnail, name="message_thumbnail"),
+    re_path(rf"{_MESSAGE}page/(?P<number>[0-9]{{1,4}})/{_PLACE}$", drawings.page, name="message_page"),
+    re_path(
+        rf"^mail/m/(?P<email_id>[-\w]+)/n/(?P<inner>{_PART}(?:/{_PART}){{0,9}})$", nested.nested, name="message_nested"
+    ),
+    # Content, by a key in the address: on the second host when there is one
+    re_path(rf"{_CONTENT}body$", content.body, name="content_body"),
+    re_path(rf"{_CONTENT}p/(?P<part_id>{_PART})$", parts.content_part, name="content_part"),
+    re_path(rf"{_CONTENT}v/(?P<part_id>{_PART})$", parts.content_media, name="content_media"),
+    re_path(rf"{_CONTENT}l/(?P<number>[0-9]{{1,5}})$", content.link, name="content_link"),
+    re_path(rf"{_CONTENT}r/(?P<number>[0-9]{{1,5}})$", remote.picture, name="content_remote"),
     # Acts
     path("mail/act", acts.act, name="act"),
     path("mail/undo", acts.undo, name="undo"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webmail.web.views import compose, drafts, fetching, mailbox_settings, outbox, receipts, uploads
+from webmail.web.views import compose, drafts, fetching, mailbox_settings, outbox, receipts, remote, uploads
 
 urlpatterns = [
     path("compose/new", compose.compose_new, name="compose_new"),
@@ -23,6 +23,7 @@ urlpatterns = [
     path("outbox/<slug:submission_id>/toast", outbox.outbox_toast, name="outbox_toast"),
     path("outbox/<slug:submission_id>/act", outbox.outbox_act, name="outbox_act"),
     path("mail/m/<slug:email_id>/receipt", receipts.receipt, name="receipt"),
+    path("mail/m/<slug:email_id>/pictures", remote.choose, name="remote_rule"),
     path("settings/accounts/<slug:account_id>/mailboxes", mailbox_settings.mailboxes, name="mailbox_settings"),
     path("settings/accounts/<slug:account_id>/fetching", fetching.fetching, name="account_fetching"),
     path("settings/accounts/<slug:account_id>/fetching/act", fetching.fetching_act, name="account_fetching_act"),

@@ -11,7 +11,7 @@ import structlog
 from django.db import close_old_connections
 
 from webmail.outbox.queue import upkeep
-from webmail.store import collection
+from webmail.store import collection, drawings, forms, pictures
 from webmail.sync.content import retention
 from webmail.sync.outgoing import deliver
 from webmail.workers import expiry, restoring
@@ -48,6 +48,9 @@ def steps() -> list[Step]:
         Step("old tombstones", HOUR_S, expiry.remove_old_tombstones),
         Step("ended sessions", HOUR_S, expiry.remove_ended_sessions),
         Step("released bodies", HOUR_S, retention.release_old_bodies),
+        Step("old drawings", HOUR_S, drawings.remove_old_drawings),
+        Step("old pictures", HOUR_S, pictures.remove_old_pictures),
+        Step("old forms", HOUR_S, forms.remove_old_forms),
         Step("collected bytes", HOUR_S, collection.collect_blobs),
         Step("compacted packs", HOUR_S, collection.compact_packs),
     ]

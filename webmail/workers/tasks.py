@@ -15,13 +15,15 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import close_old_connections
 
 from webmail.celery import app
-from webmail.store import indexing
+from webmail.store import drawings, indexing, pictures, sender_checks
 from webmail.sync import connections, passes
 from webmail.sync.actions import replay
 from webmail.sync.checking import diagnose
 from webmail.sync.content import bodies, budget
 from webmail.sync.outgoing import deliver, draft_copies, lanes
+from webmail.sync.pictures import fetch
 from webmail.sync.turns import turns
+from webmail.sync.verifying import arrivals, check
 from webmail.workers.heartbeat import Heartbeat
 from webmail.workers.memory import freeze_what_is_loaded
 
@@ -57,10 +59,15 @@ BODIES: Mapping[str, Callable[..., object]] = {
     deliver.TASK: deliver.deliver_account,
     "connections.test": diagnose.run_connection_test,
     "index.account": indexing.index_account,
+    drawings.TASK: drawings.make_drawing,
+    sender_checks.TASK: check.check_email,
+    pictures.TASK: fetch.fetch_pictures,
 }
 
 for _name, _body in BODIES.items():
     app.task(name=_name, base=RowTask)(_body)
+
+arrivals.connect()
 
 
 _beats: list[Heartbeat] = []

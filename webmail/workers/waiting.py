@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.models import AccountState, ConnectionTest, IncomingProtocol, MailAccount
 from webmail import dispatch
 from webmail.journal.models import Action
+from webmail.store import drawings, pictures, sender_checks
 from webmail.store.models import Email
 from webmail.sync.outgoing import draft_copies
 
@@ -71,13 +72,21 @@ def forgotten_tests() -> list[int]:
     return list(waiting.order_by("pk").values_list("pk", flat=True)[:MAX_FOUND])
 
 
+def forgotten_checks() -> list[int]:
+    """Emails whose sender was to be checked by now."""
+    return sender_checks.waiting_checks(timezone.now() - FORGOTTEN_AFTER, MAX_FOUND)
+
+
 FINDERS: Mapping[str, Finder] = {
     "sync.account": due_accounts,
     "journal.replay": accounts_with_due_actions,
     "sync.body": wanted_bodies,
     "sync.drafts": draft_copies.accounts_with_work,
     "index.account": accounts_to_index,
+    drawings.TASK: drawings.wanted_drawings,
+    pictures.TASK: pictures.people_who_wait,
     "connections.test": forgotten_tests,
+    sender_checks.TASK: forgotten_checks,
 }
 
 

@@ -3,7 +3,7 @@
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from webmail.mime.safe_html.document import HTML_CSS, PLAIN_TEXT_CSS, document_headers, message_document
+from webmail.mime.safe_html.document import HTML_CSS, PLAIN_TEXT_CSS, Scheme, document_headers, message_document
 
 
 @pytest.mark.req("R2")
@@ -61,17 +61,28 @@ def test_the_title_is_text() -> None:
 @pytest.mark.req("R4")
 def test_the_cleaned_body_is_served_byte_for_byte() -> None:
     body = '<p style="color:red">a &amp; b</p>'
-    assert f"<body>{body}</body>" in message_document(body, title="t", css=PLAIN_TEXT_CSS)
+    assert f'<body><div class="pb-body">{body}</div></body>' in message_document(body, title="t", css=PLAIN_TEXT_CSS)
 
 
 def test_a_style_sheet_cannot_end_its_element() -> None:
     with pytest.raises(ValueError, match="no markup"):
         message_document("", title="", css="</style><script>")
+    with pytest.raises(ValueError, match="no markup"):
+        message_document("", title="", own_css="</style><script>")
 
 
-def test_it_can_be_read_in_light_and_dark() -> None:
-    html = message_document("", title="", css=PLAIN_TEXT_CSS)
+@pytest.mark.parametrize("scheme", ["auto", "light", "dark"])
+def test_it_says_which_scheme_it_is_in(scheme: Scheme) -> None:
+    html = message_document("", title="", scheme=scheme)
+    assert f'<html data-scheme="{scheme}">' in html
     assert "color-scheme: light dark" in html
-    assert "prefers-color-scheme: dark" in html
-    assert "72ch" in html
-    assert "color-scheme: only light" in message_document("", title="", css=HTML_CSS)
+
+
+def test_our_own_rules_stand_behind_those_of_the_mail() -> None:
+    html = message_document("", title="", css="p{color:red}", own_css=".pb-body{color:blue}")
+    assert html.index("color-scheme: light dark") < html.index("p{color:red}") < html.index("@media print")
+    assert html.index("@media print") < html.index(".pb-body{color:blue}")
+
+
+def test_plain_text_has_a_width_for_reading() -> None:
+    assert "72ch" in message_document("", title="", css=PLAIN_TEXT_CSS)

@@ -63,6 +63,11 @@ class HealthOut(Output):
 
 
 class FetchingOut(Output):
-    """The bytes of the message are not here yet: they are being fetched. Ask again after `Retry-After` seconds."""
+    """The bytes of the message are not here yet: they are being fetched. Ask again after `Retry-After` seconds.
+
+    `received_bytes` of `size_bytes` have come of a large message; null while that is not known.
+    """
 
     status: Literal["fetching"] = "fetching"
+    received_bytes: int | None = None
+    size_bytes: int | None = None

@@ -40,6 +40,9 @@ _RANKS: Final = tuple(sorted({layout.rank for layout in LAYOUTS}))
 _MAX_WORD_LINES: Final = 40
 # Lines that are looked through for words that belong to no recipient.
 _MAX_LOOKED_FOR: Final = 200
+# Of a text that is judged as a whole, characters: what tells a report stands at its beginning.
+_MAX_JUDGED_CHARS: Final = 50_000
+_MAX_ABOUT_CHARS: Final = 8_000
 # Exchange: when it gave up, behind the address.
 _DATE: Final = re.compile(r"^\s{0,4}on (?:\w{3}, )?\d{1,2}[ /][\w/ :+-]{5,40}$")
 _SENDER: Final = re.compile(rf"\b(?:from|sender|contact|by)\b[\s:<\"']{{0,6}}+{ADDRESS}", re.IGNORECASE)
@@ -64,7 +67,7 @@ def read_bounce(message: Message, explanation: Explanation) -> tuple[ReportedRec
     """The recipients of a bounce without machine-readable fields; None if it is no bounce, () if it names nobody."""
     headers, lines = message.headers, explanation.lines
     subject = clean_words(decode_text(headers.get("subject") or b""), max_chars=500)
-    text = "\n".join(lines)
+    text = "\n".join(lines)[:_MAX_JUDGED_CHARS]
     if not _is_bounce(headers, explanation, subject, " ".join(text.split())):
         return None
     blocks = _blocks_of_text(lines)
@@ -95,7 +98,7 @@ def _is_bounce(headers: Headers, explanation: Explanation, subject: str, text: s
     is_returned = bool(explanation.returned.message_id)
     if not FAILURE.search(text) or not (has_report_subject(headers) or (is_returned and has_null_sender(headers))):
         return False
-    return is_returned or ABOUT_MAIL.search(text) is not None
+    return is_returned or ABOUT_MAIL.search(text[:_MAX_ABOUT_CHARS]) is not None
 
 
 def _is_delay(subject: str, text: str) -> bool:

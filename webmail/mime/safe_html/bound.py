@@ -11,11 +11,12 @@ stack. Formatting elements, which a parser opens again by itself, are counted ap
 """
 
 import re
-from collections import Counter
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from html import escape
 from typing import Final
 
+from webmail.mime.safe_html.notices import Notices
 from webmail.mime.safe_html.policy import (
     ALLOWED_TAGS,
     CLOSES_PARAGRAPH,
@@ -53,19 +54,22 @@ _COMMENT_END: Final = re.compile(r"--!?>")
 _RAW_TEXT_END: Final = {name: re.compile(rf"</{name}(?=[ \t\n\f\r/>])", re.IGNORECASE) for name in RAW_TEXT}
 _NOT_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
 
+_NOTICED: Final = frozenset({"a", "img"})
 _CELLS: Final = frozenset({"td", "th"})
 _SCOPE: Final = frozenset({"table", "caption"}) | _CELLS
 _TABLE_SCOPE: Final = frozenset({"table"})
 _LIST_SCOPE: Final = _SCOPE | {"ol", "ul"}
+_IMPLIES_END: Final = TABLE_PARTS | CLOSES_PARAGRAPH | {"a", "nobr", "li", "dd", "dt", "table", "hr"}
 _ITEM_SCOPE: Final = SPECIAL - {"address", "div", "p"}
 
 
 @dataclass(frozen=True)
 class BoundedHtml:
-    """Markup that is safe to give to a parser (in time, nothing else), and whether something was cut to get there."""
+    """Markup that is safe to give to a parser (in time, nothing else), whether something was cut to get there, and what was seen."""
 
     html: str
     is_truncated: bool
+    notices: Notices = field(default_factory=Notices)
 
 
 def bound_html(html: str) -> BoundedHtml:
@@ -78,7 +82,8 @@ def bound_html(html: str) -> BoundedHtml:
         html = raw[:MAX_HTML_BYTES].decode(errors="ignore")
     reader = _Reader(html)
     reader.read()
-    return BoundedHtml("".join(reader.tree.out), is_cut or reader.tree.is_simplified)
+    reader.notices.end_link()
+    return BoundedHtml("".join(reader.tree.out), is_cut or reader.tree.is_simplified, reader.notices)
 
 
 class _Tree:
@@ -88,8 +93,8 @@ class _Tree:
         self.out: list[str] = []
         self.is_simplified = False
         self._stack: list[str] = []
-        self._open: Counter[str] = Counter()
-        self._dropped: Counter[str] = Counter()
+        self._open: defaultdict[str, int] = defaultdict(int)
+        self._dropped: defaultdict[str, int] = defaultdict(int)
         self._formatting = 0
         self._elements = 0
         self._end_tags = 0
@@ -101,7 +106,7 @@ class _Tree:
         if self._elements >= MAX_ELEMENTS:
             self._drop(name)
             return
-        if name == "hr" or name not in VOID:
+        if name in _IMPLIES_END:
             self._close_implied(name)
         if name not in VOID:
             if len(self._stack) >= MAX_DEPTH or (name in FORMATTING and self._formatting >= MAX_OPEN_FORMATTING):
@@ -117,6 +122,12 @@ class _Tree:
             self._dropped[name] -= 1
             return
         self._end_tags += 1
+        if self._stack and self._stack[-1] == name:  # as in all mail that is well made
+            self._stack.pop()
+            self._open[name] -= 1
+            self._formatting -= name in FORMATTING
+            self.out.append(f"</{name}>")
+            return
         index = self._find_open(name) if self._end_tags <= MAX_END_TAGS else None
         if index is None:
             return
@@ -168,9 +179,14 @@ class _Tree:
         return None
 
     def _find_open(self, name: str) -> int | None:
-        names = HEADINGS if name in HEADINGS else frozenset({name})
-        if not any(self._open[each] for each in names):
+        if name in HEADINGS:
+            names = HEADINGS
+            if not any(self._open[each] for each in names):
+                return None
+        elif not self._open[name]:
             return None
+        else:
+            names = frozenset({name})
         if name == "table" or name in TABLE_PARTS:
             return self._nearest(names, _TABLE_SCOPE)
         return self._nearest(names, _LIST_SCOPE if name == "li" else _SCOPE)
@@ -213,11 +229,19 @@ class _Tree:
         self._close_from(keep)
 
 
+def _bounded(attributes: str) -> str:
+    """The attributes of a tag, or none where they are too many."""
+    if len(attributes) > 4 * MAX_ATTRIBUTES and len(_ATTRIBUTE_PATTERN.findall(attributes)) > MAX_ATTRIBUTES:
+        return ""
+    return attributes
+
+
 class _Reader:
     """A tokenizer for the states of HTML 13.2.5 that can occur outside raw text and foreign content."""
 
     def __init__(self, html: str) -> None:
         self.tree = _Tree()
+        self.notices = Notices()
         self._html = html
         self._position = 0
         self._unclosed: set[str] = set()
@@ -241,6 +265,7 @@ class _Reader:
     def _add_text(self, text: str) -> None:
         if text and not self._hidden:
             self.tree.out.append(text)
+            self.notices.add_text(text)
 
     def _read_markup(self) -> bool:
         html, start = self._html, self._position
@@ -268,27 +293,39 @@ class _Reader:
             self._add_text(escape(self._html[self._position :]))
             return False
         if name in RAW_TEXT and not is_end:
-            end = _RAW_TEXT_END[name].search(self._html, self._position)
-            self._position = end.start() if end else self._position
-            return end is not None
+            return self._skip_raw_text(tag, name)
         if name in HIDDEN_CONTENT:
             self._enter_hidden(tag, name, is_end=is_end)
             return True
         self._write_tag(tag, name, is_end=is_end)
         return True
 
+    def _skip_raw_text(self, tag: re.Match[str], name: str) -> bool:
+        """Go on behind the content of an element like `<script>`; False when it never ends."""
+        end = _RAW_TEXT_END[name].search(self._html, self._position)
+        if end is None:
+            return False
+        if name == "style" and not self._hidden:
+            self.notices.add_style(_bounded(tag[3]), self._html[self._position : end.start()])
+        self._position = end.start()
+        return True
+
     def _write_tag(self, tag: re.Match[str], name: str, *, is_end: bool) -> None:
-        if name == "body" and not is_end:
-            name = "div"  # so that its colours are kept; a fragment has no body
-        if name not in ALLOWED_TAGS:
-            return
         if is_end:
-            self.tree.close_element(name)
+            if name == "a":
+                self.notices.end_link()
+            if name in ALLOWED_TAGS:
+                self.tree.close_element(name)
             return
-        attributes = tag[3]
-        if len(attributes) > 4 * MAX_ATTRIBUTES and len(_ATTRIBUTE_PATTERN.findall(attributes)) > MAX_ATTRIBUTES:
-            attributes = ""
-        self.tree.open_element(name, f"<{name}{attributes}>")
+        if name in _NOTICED:
+            self.notices.start_tag(name, _bounded(tag[3]))
+        if name == "body":
+            # A fragment has no body; this one stands for it. A second one is no element in a browser either.
+            if not self.notices.has_body:
+                self.tree.open_element("div", self.notices.body_tag(_bounded(tag[3])))
+            return
+        if name in ALLOWED_TAGS:
+            self.tree.open_element(name, f"<{name}{_bounded(tag[3])}>")
 
     def _enter_hidden(self, tag: re.Match[str], name: str, *, is_end: bool) -> None:
         is_empty = is_end or (name in {"svg", "math"} and "/" in tag[4])

@@ -1,302 +1,197 @@
-"""Filter the declarations of a style attribute by name and by VALUE (security R7, fact 1.3).
+"""Filter CSS declarations by name and by VALUE (security R7, fact 1.3), in style attributes and in the rules of `sheets.py`.
 
-A declaration survives only when every token of its value is one that its property is known to take: keywords from a list,
-colours, numbers and lengths within caps. No url(), var(), expression(), calc(), escapes, positioning or transforms exist here,
-so nothing has to be recognised as bad. What comes out is written by us from checked tokens, never copied from the mail.
+A declaration survives only when every token of its value is one that its property is known to take (`properties.py`). What comes
+out is written by us from checked tokens, never copied from the mail, in two forms: as the sender chose it, and with
+`light-dark()` for a dark page. References to pictures are apart: whether and how they are written is the caller's decision.
+
+The same few hundred declarations make up nearly all mail, so what each became is remembered, bounded in number and size.
 """
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
+from urllib.parse import quote
 
 import tinycss2
-from tinycss2.color3 import parse_color
+
+from webmail.mime.safe_html.properties import PROPERTIES, background
+from webmail.mime.safe_html.values import Token
 
 MAX_STYLE_CHARS: Final = 4_000
 # Deep nesting makes no legal value; tinycss2 builds a tree of it.
 MAX_BRACKETS: Final = 60
-MAX_LENGTH_PX: Final = 4_000.0
-MAX_FONT_PX: Final = 200.0
 MAX_TOKENS: Final = 40
+WIDE_PX: Final = 320  # wider than the smallest phone: `phone.py` lets go of it there
+# What is remembered, at most: 8,192 x (300 + about 500) bytes and 2,048 x (1,000 + about 3,000) bytes.
+_MAX_REMEMBERED_DECLARATION: Final = 300
+_MAX_REMEMBERED_STYLE: Final = 1_000
 
-_PX_PER_UNIT: Final = {
-    "px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.78, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0,
-}  # fmt: skip
-MAX_PERCENT: Final = 1_000.0
+TEXT_PROPERTY: Final = "--t"
+# What stands on a picture: `light-dark()` is told to be light, and the text is what the sender chose.
+ON_PICTURE: Final = f"color-scheme:only light;color:var({TEXT_PROPERTY})"
 
-_REMOTE: Final = re.compile(r"(?:(?:https?|ftp):)?[/\\]{2}", re.IGNORECASE)
-_COLOR_HASH: Final = re.compile(r"(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\Z")
-_WORD: Final = re.compile(r"-?[a-zA-Z][a-zA-Z-]{0,39}\Z")
-_FONT_NAME: Final = re.compile(r"[\w .-]{1,60}\Z")
+_URL_SLOT: Final = "\x04"
+_COLOR: Final = re.compile("\x02([^\x02|]*+)\\|([^\x02\x03]*+)\x03")
+_URL: Final = re.compile("\x04([^\x04\x05]*+)\x05")
+# Splitting at semicolons is right when none can stand in a string, a bracket or a comment; a wrong split only costs meaning.
+_SPLITTABLE: Final = re.compile(r"""[^\\/{}\[\]@<]*+""")
+_WIDTH: Final = re.compile(r"(?:min-)?width:([0-9]++)(?:\.[0-9]++)?px\Z")
+_URL_CHARS: Final = "._~:/?#@!$&*+,;=%-"
 
-Token = Any  # tinycss2 has no type information
-Write = Callable[[Token], "str | None"]
-
-
-@dataclass(frozen=True)
-class FilteredStyle:
-    """Declarations that may stand in a style attribute, and how many remote references were left out."""
-
-    text: str
-    blocked_remote: int
+Refer = Callable[[str], "str | None"]  # from a picture's URL in the mail to the one to write, or None for none
 
 
-def filter_style(style: str) -> FilteredStyle:
-    """Return the allowed part of a style attribute, normalised. Never raises; a hostile or huge value gives no text."""
-    blocked = len(_REMOTE.findall(style))
-    if len(style) > MAX_STYLE_CHARS or sum(map(style.count, "([{")) > MAX_BRACKETS:
-        return FilteredStyle("", blocked)
-    kept = []
-    for node in tinycss2.parse_blocks_contents(style, skip_comments=True, skip_whitespace=True):
-        if node.type == "declaration":
-            written = _write_declaration(node.lower_name, node.value)
-            if written:
-                kept.append(written)
-    return FilteredStyle(";".join(kept), blocked)
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """`name:value` as the sender chose it and for both schemes. `url`: of the picture that goes where the slot in both is."""
+
+    plain: str
+    adapted: str
+    url: str = ""
+    is_important: bool = False
+
+    @property
+    def wide_px(self) -> int:
+        """The width in px that it fixes if that is more than `WIDE_PX`, else 0."""
+        found = _WIDTH.match(self.plain)
+        return min(4_000, int(found[1])) if found and int(found[1]) > WIDE_PX else 0
 
 
-def _write_declaration(name: str, tokens: Sequence[Token]) -> str | None:
-    """`name:value`, or None. `!important` is not among the tokens: the value is kept, the flag is lost (R7)."""
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A style attribute, filtered. `plain` and `adapted` are complete if there are no `urls`."""
+
+    declarations: tuple[Declaration, ...] = ()
+    plain: str = ""
+    adapted: str = ""
+    has_urls: bool = False
+    wide: tuple[str, ...] = ()  # the declarations that fix a width of more than `WIDE_PX`
+
+    def write(self, look: "Look") -> str:
+        """The text of the attribute."""
+        if self.has_urls or look.remembers_text:
+            return write_declarations(self.declarations, look)
+        return self.adapted if look.adapts else self.plain
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the declarations of one mail are written.
+
+    `adapts`: for a dark page too. `refer`: how a picture is named. `remembers_text`: there are pictures in the background, on
+    which text keeps the colour it has on a light page; since a browser hands down only what a colour came out as, the chosen
+    one is handed down beside it, in a custom property of ours.
+    """
+
+    adapts: bool
+    refer: Refer
+    remembers_text: bool = False
+
+
+def read_style(style: str) -> Style:
+    """The allowed part of a style attribute. Never raises; a hostile or huge value gives an empty `Style`."""
+    if len(style) <= _MAX_REMEMBERED_STYLE:
+        return _remembered_style(style)
+    return _read_style(style)
+
+
+def write_declarations(declarations: Iterable[Declaration], look: Look, *, keeps_importance: bool = False) -> str:
+    """Declarations as text. One with a picture that `look` does not name is left out; those around it stay."""
+    written = []
+    has_picture = False
+    for each in declarations:
+        text = each.adapted if look.adapts else each.plain
+        if each.url:
+            target = look.refer(each.url)
+            if target is None:
+                continue
+            has_picture = True
+            text = text.replace(_URL_SLOT, f"url({quote(target, safe=_URL_CHARS)})", 1)
+        if look.remembers_text and text.startswith("color:"):
+            text += f";{TEXT_PROPERTY}:{each.plain[len('color:') :]}"
+        if keeps_importance and each.is_important:
+            text = text.replace(";", "!important;") + "!important"
+        written.append(text)
+    if has_picture and look.remembers_text:
+        written.append(ON_PICTURE)
+    return ";".join(written)
+
+
+def read_declaration(name: str, tokens: Sequence[Token], *, is_important: bool = False) -> tuple[Declaration, ...]:
+    """What is allowed of one declaration: nothing, itself, or the several that a shorthand stands for."""
     values = [token for token in tokens if token.type not in {"whitespace", "comment"}]
-    if len(values) > MAX_TOKENS or any(token.type == "comment" for token in tokens):
-        return None
+    if not values or len(values) > MAX_TOKENS:
+        return ()
     if name == "background":
-        # Of the shorthand only the colour is shown: an image would be remote or unreadable behind text.
-        colors = [color for color in map(_color, values) if color]
-        return f"background-color:{colors[0]}" if len(colors) == 1 else None
-    rule = _PROPERTIES.get(name)
-    value = rule(values) if rule and values else None
-    return f"{name}:{value}" if value else None
+        return tuple(_resolve(each, value, is_important=is_important) for each, value in background(values))
+    rule = PROPERTIES.get(name)
+    value = rule(values) if rule else None
+    return (_resolve(name, value, is_important=is_important),) if value else ()
 
 
-def _number(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".") or "0"
+def read_declarations(nodes: Iterable[Token]) -> tuple[Declaration, ...]:
+    """The declarations among the parsed contents of a block."""
+    found: list[Declaration] = []
+    for node in nodes:
+        if node.type == "declaration":
+            found += read_declaration(node.lower_name, node.value, is_important=node.important)
+    return tuple(found)
 
 
-def _keyword(*words: str) -> Write:
-    allowed = frozenset(words)
-
-    def write(token: Token) -> str | None:
-        return token.lower_value if token.type == "ident" and token.lower_value in allowed else None
-
-    return write
-
-
-def _length(*, low: float = 0.0, high: float = MAX_LENGTH_PX) -> Write:
-    """A length in px-like units between `low` and `high` px, a percentage, or zero."""
-
-    def write(token: Token) -> str | None:
-        if token.type == "number":
-            return "0" if token.value == 0 else None
-        if token.type == "percentage":
-            is_fine = (low < 0 or token.value >= 0) and abs(token.value) <= MAX_PERCENT
-            return f"{_number(token.value)}%" if is_fine else None
-        if token.type != "dimension" or token.lower_unit not in _PX_PER_UNIT:
-            return None
-        pixels = token.value * _PX_PER_UNIT[token.lower_unit]
-        return f"{_number(token.value)}{token.lower_unit}" if low <= pixels <= high else None
-
-    return write
+def _resolve(name: str, value: str, *, is_important: bool) -> Declaration:
+    """Take the marks of `values.py` out of a value."""
+    url = ""
+    if _URL_SLOT in value:
+        found = _URL.search(value)
+        url = found[1] if found else ""
+        value = _URL.sub(_URL_SLOT, value)
+    text = f"{name}:{value}"
+    if "\x02" not in text:
+        return Declaration(text, text, url, is_important)
+    return Declaration(_COLOR.sub(r"\1", text), _COLOR.sub(r"light-dark(\1,\2)", text), url, is_important)
 
 
-def _plain_number(*, low: float, high: float) -> Write:
-    def write(token: Token) -> str | None:
-        return _number(token.value) if token.type == "number" and low <= token.value <= high else None
-
-    return write
+@lru_cache(maxsize=2_048)
+def _remembered_style(style: str) -> Style:
+    return _read_style(style)
 
 
-def _color(token: Token) -> str | None:
-    if token.type == "hash":
-        return f"#{token.value}" if _COLOR_HASH.match(token.value) else None
-    if token.type == "ident":
-        is_color = token.lower_value in {"inherit", "initial"} or parse_color(token) is not None
-        return str(token.lower_value) if is_color else None
-    if token.type == "function" and token.lower_name in {"rgb", "rgba", "hsl", "hsla"}:
-        return _color_function(token.lower_name, token.arguments)
-    return None
+def _read_style(style: str) -> Style:
+    if len(style) > MAX_STYLE_CHARS or sum(map(style.count, "([{")) > MAX_BRACKETS:
+        return Style()
+    if _SPLITTABLE.fullmatch(style) and "url" not in style:
+        pieces = [piece.strip(" \t\r\n\f") for piece in style.split(";")]
+        declarations = tuple(each for piece in pieces if piece for each in _read_piece(piece))
+    else:
+        declarations = read_declarations(_parse(style))
+    return Style(
+        declarations=declarations,
+        plain=";".join(each.plain for each in declarations),
+        adapted=";".join(each.adapted for each in declarations),
+        has_urls=any(each.url for each in declarations),
+        wide=tuple(each.plain for each in declarations if each.wide_px),
+    )
 
 
-def _color_function(name: str, arguments: Iterable[Token]) -> str | None:
-    parts = []
-    for token in arguments:
-        if token.type == "number":
-            parts.append(_number(max(-1000.0, min(1000.0, token.value))))
-        elif token.type == "percentage":
-            parts.append(f"{_number(max(0.0, min(100.0, token.value)))}%")
-        elif token.type == "literal" and token.value == "/":
-            parts.append("/")
-        elif not (token.type == "whitespace" or (token.type == "literal" and token.value == ",")):
-            return None
-    numbers = [part for part in parts if part != "/"]
-    if len(numbers) not in {3, 4} or parts.count("/") > 1:
-        return None
-    return f"{name}({','.join(numbers)})"
+def _read_piece(piece: str) -> tuple[Declaration, ...]:
+    """What lies between two semicolons."""
+    if len(piece) > _MAX_REMEMBERED_DECLARATION:
+        return read_declarations(_parse(piece))
+    return _remembered_piece(piece)
 
 
-def _any_of(*writers: Write) -> Write:
-    def write(token: Token) -> str | None:
-        return next((text for text in (writer(token) for writer in writers) if text is not None), None)
-
-    return write
+@lru_cache(maxsize=8_192)
+def _remembered_piece(piece: str) -> tuple[Declaration, ...]:
+    return read_declarations(_parse(piece))
 
 
-def _list_of(writer: Write, *, at_most: int = 1) -> Callable[[Sequence[Token]], str | None]:
-    """A property whose value is up to `at_most` tokens that `writer` knows."""
-
-    def rule(tokens: Sequence[Token]) -> str | None:
-        if len(tokens) > at_most:
-            return None
-        written = [writer(token) for token in tokens]
-        return " ".join(text for text in written if text is not None) if None not in written else None
-
-    return rule
+def _parse(style: str) -> list[Token]:
+    return list(tinycss2.parse_blocks_contents(style, skip_comments=True, skip_whitespace=True))
 
 
-def _font_family(tokens: Sequence[Token]) -> str | None:
-    families: list[list[str]] = [[]]
-    for token in tokens:
-        if token.type == "literal" and token.value == ",":
-            families.append([])
-        elif token.type == "ident" and _WORD.match(token.value):
-            families[-1].append(token.value)
-        elif token.type == "string" and _FONT_NAME.match(token.value):
-            families[-1].append(f"'{token.value}'")
-        else:
-            return None
-    names = [" ".join(family) for family in families if family]
-    return ",".join(names) if names else None
-
-
-def _font(tokens: Sequence[Token]) -> str | None:
-    """The shorthand: style and weight words, size[/line-height], family (CSS Fonts 2.7)."""
-    before: list[str] = []
-    for index, token in enumerate(tokens):
-        word = _FONT_WORD(token)
-        if word is not None:
-            before.append(word)
-            continue
-        size = _FONT_SIZE(token)
-        rest = list(tokens[index + 1 :])
-        if size is None:
-            return None
-        if len(rest) > 1 and rest[0].type == "literal" and rest[0].value == "/":
-            line_height = _LINE_HEIGHT(rest[1])
-            if line_height is None:
-                return None
-            size, rest = f"{size}/{line_height}", rest[2:]
-        family = _font_family(rest) if rest else None
-        return " ".join([*before, size, family]) if family else None
-    return None
-
-
-_SIZE: Final = _length()
-_SIZE_OR_AUTO: Final = _any_of(_SIZE, _keyword("auto", "inherit", "none", "max-content", "min-content", "fit-content"))
-_BORDER_WIDTH: Final = _any_of(_length(high=100.0), _keyword("thin", "medium", "thick"))
-_BORDER_STYLE: Final = _keyword(
-    "none", "hidden", "dotted", "dashed", "solid", "double", "groove", "ridge", "inset", "outset"
-)
-_BORDER: Final = _list_of(_any_of(_BORDER_WIDTH, _BORDER_STYLE, _color), at_most=3)
-_FONT_SIZE: Final = _any_of(
-    _length(high=MAX_FONT_PX),
-    _keyword("xx-small", "x-small", "small", "medium", "large", "x-large", "xx-large", "smaller", "larger", "inherit"),
-)
-_FONT_WORD: Final = _any_of(
-    _keyword("normal", "italic", "oblique", "bold", "bolder", "lighter", "small-caps"), _plain_number(low=100, high=900)
-)
-_LINE_HEIGHT: Final = _any_of(_plain_number(low=0, high=10), _length(high=500.0), _keyword("normal", "inherit"))
-_DECORATION: Final = _any_of(
-    _keyword("none", "underline", "overline", "line-through", "solid", "double", "dotted", "dashed", "wavy", "inherit"),
-    _color,
-)
-_LIST_STYLE: Final = _keyword(
-    "none", "disc", "circle", "square", "decimal", "lower-alpha", "upper-alpha", "lower-roman", "upper-roman", "lower-latin",
-    "upper-latin", "lower-greek", "decimal-leading-zero", "inside", "outside",
-)  # fmt: skip
-
-_PROPERTIES: Final[dict[str, Callable[[Sequence[Token]], str | None]]] = {
-    "color": _list_of(_color),
-    "background-color": _list_of(_color),
-    "opacity": _list_of(_plain_number(low=0, high=1)),
-    "font": _font,
-    "font-family": _font_family,
-    "font-size": _list_of(_FONT_SIZE),
-    "font-style": _list_of(_keyword("normal", "italic", "oblique", "inherit")),
-    "font-variant": _list_of(_keyword("normal", "small-caps", "inherit")),
-    "font-weight": _list_of(_FONT_WORD),
-    "line-height": _list_of(_LINE_HEIGHT),
-    "letter-spacing": _list_of(_any_of(_length(low=-5.0, high=50.0), _keyword("normal"))),
-    "word-spacing": _list_of(_any_of(_length(high=50.0), _keyword("normal"))),
-    "text-align": _list_of(_keyword("left", "right", "center", "justify", "start", "end", "inherit")),
-    "text-decoration": _list_of(_DECORATION, at_most=3),
-    "text-decoration-line": _list_of(_DECORATION),
-    "text-decoration-color": _list_of(_color),
-    "text-indent": _list_of(_length(high=200.0)),
-    "text-transform": _list_of(_keyword("none", "capitalize", "uppercase", "lowercase")),
-    "vertical-align": _list_of(
-        _any_of(
-            _keyword("baseline", "sub", "super", "top", "text-top", "middle", "bottom", "text-bottom", "inherit"),
-            _length(low=-50.0, high=50.0),
-        )
-    ),
-    "white-space": _list_of(_keyword("normal", "nowrap", "pre", "pre-wrap", "pre-line", "break-spaces")),
-    "word-break": _list_of(_keyword("normal", "break-all", "keep-all", "break-word")),
-    "word-wrap": _list_of(_keyword("normal", "break-word")),
-    "overflow-wrap": _list_of(_keyword("normal", "break-word", "anywhere")),
-    "hyphens": _list_of(_keyword("none", "manual", "auto")),
-    "direction": _list_of(_keyword("ltr", "rtl")),
-    "unicode-bidi": _list_of(_keyword("normal", "embed", "isolate", "plaintext")),
-    "display": _list_of(
-        _keyword(
-            "none",
-            "block",
-            "inline",
-            "inline-block",
-            "list-item",
-            "table",
-            "inline-table",
-            "table-row",
-            "table-cell",
-            "table-row-group",
-            "table-header-group",
-            "table-footer-group",
-            "table-column",
-            "table-caption",
-        )
-    ),
-    "visibility": _list_of(_keyword("visible", "hidden", "collapse")),
-    "overflow": _list_of(_keyword("visible", "hidden", "auto")),
-    "float": _list_of(_keyword("left", "right", "none")),
-    "clear": _list_of(_keyword("left", "right", "both", "none")),
-    "box-sizing": _list_of(_keyword("border-box", "content-box")),
-    "border-collapse": _list_of(_keyword("collapse", "separate")),
-    "border-spacing": _list_of(_length(high=200.0), at_most=2),
-    "caption-side": _list_of(_keyword("top", "bottom")),
-    "empty-cells": _list_of(_keyword("show", "hide")),
-    "table-layout": _list_of(_keyword("auto", "fixed")),
-    "list-style": _list_of(_LIST_STYLE, at_most=2),
-    "list-style-type": _list_of(_LIST_STYLE),
-    "list-style-position": _list_of(_LIST_STYLE),
-    "border": _BORDER,
-    "border-width": _list_of(_BORDER_WIDTH, at_most=4),
-    "border-style": _list_of(_BORDER_STYLE, at_most=4),
-    "border-color": _list_of(_color, at_most=4),
-    "border-radius": _list_of(_SIZE, at_most=4),
-    "margin": _list_of(_SIZE_OR_AUTO, at_most=4),
-    "padding": _list_of(_SIZE, at_most=4),
-    **{
-        name: _list_of(_SIZE_OR_AUTO)
-        for name in ("width", "height", "min-width", "min-height", "max-width", "max-height")
-    },
-    **{f"margin-{side}": _list_of(_SIZE_OR_AUTO) for side in ("top", "right", "bottom", "left")},
-    **{f"padding-{side}": _list_of(_SIZE) for side in ("top", "right", "bottom", "left")},
-    **{f"border-{side}": _BORDER for side in ("top", "right", "bottom", "left")},
-    **{f"border-{side}-width": _list_of(_BORDER_WIDTH) for side in ("top", "right", "bottom", "left")},
-    **{f"border-{side}-style": _list_of(_BORDER_STYLE) for side in ("top", "right", "bottom", "left")},
-    **{f"border-{side}-color": _list_of(_color) for side in ("top", "right", "bottom", "left")},
-    **{
-        f"border-{corner}-radius": _list_of(_SIZE)
-        for corner in ("top-left", "top-right", "bottom-left", "bottom-right")
-    },
-}
+def forget() -> None:
+    """Forget what declarations became: for measuring."""
+    _remembered_style.cache_clear()
+    _remembered_piece.cache_clear()

@@ -110,17 +110,17 @@ ENDS_FOREIGN: Final = (
     ]
 )
 
-_EVERYWHERE: Final = frozenset({"align", "dir", "lang", "style", "title", "valign"})
+_EVERYWHERE: Final = frozenset({"align", "class", "dir", "hidden", "id", "lang", "style", "title", "valign"})
 _SIZED: Final = frozenset({"width", "height", "bgcolor", "background", "nowrap"})
 
-# An attribute here still passes `sanitize.py`, which looks at its value. background, srcset and poster-like references are
-# listed only so that they are seen and counted; they never come out.
+# An attribute here still passes `attributes.py`, which looks at its value.
 ALLOWED_ATTRIBUTES: Final[dict[str, frozenset[str]]] = {
     "*": _EVERYWHERE,
     "a": frozenset({"href", "target"}),
-    "img": frozenset({"src", "srcset", "alt", "width", "height", "border", "hspace", "vspace"}),
+    "img": frozenset({"src", "alt", "width", "height", "border", "hspace", "vspace"}),
     "font": frozenset({"color", "face", "size"}),
-    "div": frozenset({"bgcolor", "background"}),
+    # Of these only what the body of the mail says has an effect.
+    "div": frozenset({"bgcolor", "background", "text", "link"}),
     "hr": frozenset({"width", "size", "color", "noshade"}),
     "table": _SIZED | {"border", "cellpadding", "cellspacing", "role"},
     "tbody": frozenset({"bgcolor"}),
@@ -135,6 +135,7 @@ ALLOWED_ATTRIBUTES: Final[dict[str, frozenset[str]]] = {
     "ul": frozenset({"type"}),
     "li": frozenset({"type", "value"}),
     "details": frozenset({"open"}),
+    "summary": frozenset({"aria-label"}),
 }
 
 LINK_REL: Final = "noopener noreferrer nofollow"

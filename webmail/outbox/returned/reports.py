@@ -15,9 +15,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
-from webmail.mime.part import Message
 from webmail.mime.reports import values
-from webmail.mime.reports.read import may_be_report, read_report
 from webmail.mime.reports.values import ReportedRecipient
 from webmail.mime.reports.words import explain
 from webmail.outbox.models import (
@@ -62,16 +60,13 @@ def connect() -> None:
     signals.body_read.connect(_body_read)
 
 
-def _body_read(email: Email, message: Message, **_: Any) -> None:
-    note_report(email, message)
+def _body_read(email: Email, report: values.Report | None, **_: Any) -> None:
+    if report is not None:
+        note_report(email, report)
 
 
-def note_report(email: Email, message: Message) -> DeliveryReport | None:
-    """The report that this received message is, written down the first time; None when it is none. Safe to repeat."""
-    report = _read(email, message) if may_be_report(message.headers) else None
-    if report is None:
-        return None
-    # Only now the database: machines write much that is no report.
+def note_report(email: Email, report: values.Report) -> DeliveryReport | None:
+    """The report that this received message is, written down the first time; None for one of our own. Safe to repeat."""
     known = DeliveryReport.objects.filter(email_id=email.pk).first()
     if known is not None or _is_ours(email.pk):
         return known
@@ -108,15 +103,6 @@ def _is_ours(email_id: int) -> bool:
     if roles and roles <= {Role.SENT, Role.DRAFTS}:
         return True
     return EmailKeyword.objects.filter(email_id=email_id, keyword="$draft").exists()
-
-
-def _read(email: Email, message: Message) -> values.Report | None:
-    try:
-        return read_report(message)
-    except Exception:
-        # A stranger's message: it must not keep the others from being read.
-        log.exception("reports.unreadable", account=email.account_id, email=email.pk)
-        return None
 
 
 # Which submission it is about ------------------------------------------------------------------------------------------

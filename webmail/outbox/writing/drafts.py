@@ -19,6 +19,7 @@ from accounts.models import Identity, MailAccount, User
 from webmail.mime.addresses import Address, format_address, parse_addresses
 from webmail.mime.headers import parse_list_headers
 from webmail.mime.html_text import html_to_text
+from webmail.mime.opened import descend
 from webmail.mime.parse import parse_message
 from webmail.mime.part import Message
 from webmail.mime.reply import ReplySeed, forward_composition, reply_composition
@@ -52,19 +53,28 @@ class DraftFields:
 
 
 def create_draft(
-    account: MailAccount, *, identity: Identity | None = None, original: Email | None = None, mode: Mode = "new"
+    account: MailAccount,
+    *,
+    identity: Identity | None = None,
+    original: Email | None = None,
+    mode: Mode = "new",
+    nested: Sequence[str] = (),
 ) -> Draft:
     """A new draft, empty or begun from `original` (which must belong to the account's user).
 
-    Without `identity` it is the one the original was sent to, else the account's default. Raises `CannotSend` when the
-    account has no identity, `OriginalNotHere` when a message to forward has no bytes yet, `StorageFull`.
+    `nested`: from a message within it, by the part ids on the way; the original itself then counts as neither answered nor
+    forwarded. Without `identity` it is the one the original was sent to, else the account's default. Raises `CannotSend`
+    when the account has no identity, `OriginalNotHere` when a message to forward has no bytes yet, `NoSuchPart`,
+    `StorageFull`.
     """
     if original is None or mode == "new":
         chosen = identity or choose_identity(account)
         return _insert_draft(account, chosen, text=_with_signature(chosen, ""))
-    message = _read_original(original, whole=mode == "forward")
-    if message is None and mode == "forward":
+    message = _read_original(original, whole=mode == "forward" or bool(nested))
+    if message is None and (mode == "forward" or nested):
         raise OriginalNotHere
+    if message is not None:
+        message = descend(message, nested)
     chosen = identity or choose_identity(account, original=original, message=message)
     seed = _seed(account.user, original, message, mode)
     files = blobs.put_blobs([file.content for file in seed.attachments])
@@ -78,7 +88,7 @@ def create_draft(
             text=_with_signature(chosen, seed.quoted_text),
             in_reply_to=list(seed.in_reply_to),
             references=list(seed.references),
-            original=original,
+            original=None if nested else original,
             is_forward=mode == "forward",
         )
         DraftAttachment.objects.bulk_create(

@@ -4,6 +4,14 @@ from webmail.store.models.blob import Blob, BlobLink
 from webmail.store.models.email import Email, EmailKeyword, EmailMailbox, Placement
 from webmail.store.models.mailbox import Mailbox, Role
 from webmail.store.models.operations import Heartbeat, HostGate, Lease, Traffic
+from webmail.store.models.reading import (
+    BodyProgress,
+    Drawing,
+    FetchState,
+    ReadableForm,
+    RemotePicture,
+    SenderCheck,
+)
 from webmail.store.models.search import SearchDocument
 from webmail.store.models.state import ChangeClock, Tombstone, TypeState
 from webmail.store.models.thread import Thread, ThreadRef
@@ -11,17 +19,23 @@ from webmail.store.models.thread import Thread, ThreadRef
 __all__ = [
     "Blob",
     "BlobLink",
+    "BodyProgress",
     "ChangeClock",
+    "Drawing",
     "Email",
     "EmailKeyword",
     "EmailMailbox",
+    "FetchState",
     "Heartbeat",
     "HostGate",
     "Lease",
     "Mailbox",
     "Placement",
+    "ReadableForm",
+    "RemotePicture",
     "Role",
     "SearchDocument",
+    "SenderCheck",
     "Thread",
     "ThreadRef",
     "Tombstone",

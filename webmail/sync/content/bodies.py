@@ -22,7 +22,7 @@ from accounts.models.mail_account import KeepBodies
 from webmail.mime.limits import MAX_MESSAGE_BYTES
 from webmail.protocols.errors import PermanentlyRefused
 from webmail.protocols.imap.session import ImapSession
-from webmail.store import blobs, changes, emails
+from webmail.store import arriving, blobs, changes, emails
 from webmail.store.models import Blob, Email, Mailbox
 from webmail.sync.connections import account_session
 from webmail.sync.content import body_queue, budget, text_parts
@@ -31,7 +31,7 @@ from webmail.sync.mailbox.imap import Fence, raw_name_of
 
 log = structlog.get_logger(__name__)
 
-STREAM_BYTES = 8_388_608  # a larger message is not held whole (Y94)
+STREAM_BYTES = arriving.LARGE_BYTES  # a larger message is not held whole (Y94)
 SOON_S = 60.0  # what will be here by then comes whole at once
 PIECE_BYTES = 2_097_152  # of such a message, in memory at a time
 MAX_TRIES = 3  # answers without the message, before it counts as gone
@@ -111,7 +111,7 @@ def _fetch_one(session: ImapSession, place: Wanted) -> Blob | None:
         if session.select(raw_name_of(mailbox), read_only=True).uidvalidity != place.uidvalidity:
             return None
         if place.size_bytes > STREAM_BYTES:
-            return _stream(session, place.uid)
+            return _stream(session, place.uid, place.email_id)
         raw = session.fetch_message(place.uid, max_bytes=MAX_MESSAGE_BYTES)
         return blobs.put_blob(raw) if raw is not None else None
     except PermanentlyRefused as error:
@@ -120,12 +120,13 @@ def _fetch_one(session: ImapSession, place: Wanted) -> Blob | None:
         return None
 
 
-def _stream(session: ImapSession, uid: int) -> Blob | None:
-    """A large message piece by piece into the store (Y94). A server that sends no pieces is asked for the whole."""
+def _stream(session: ImapSession, uid: int, email_id: int) -> Blob | None:
+    """A large message piece by piece into the store (Y94), counted for who waits for it. A server that sends no pieces is
+    asked for the whole."""
     pieces = session.fetch_message_pieces(uid, piece_bytes=PIECE_BYTES, max_bytes=MAX_MESSAGE_BYTES)
     try:
         first = next(pieces, None)
-        return blobs.put_stream(chain([first], pieces)) if first is not None else None
+        return blobs.put_stream(arriving.counted(email_id, chain([first], pieces))) if first is not None else None
     except PermanentlyRefused as error:
         if error.code != "PARTIAL":
             raise
@@ -222,7 +223,7 @@ class _Run:
 
     def _fetch_streamed(self, item: Wanted) -> bool:
         try:
-            blob = _stream(self.session, item.uid)
+            blob = _stream(self.session, item.uid, item.email_id)
         except PermanentlyRefused as error:
             if error.code != "TOOBIG":
                 raise

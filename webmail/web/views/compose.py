@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
+from webmail.mime.opened import NoSuchPart
 from webmail.outbox import queries
 from webmail.outbox.errors import CannotSend, DraftConflict, DraftGone, OriginalNotHere, OutboxError, in_megabytes
 from webmail.outbox.models import Draft, Submission
@@ -47,14 +48,18 @@ AT = "at:"
 @require_POST
 @signed_in
 def compose_new(request: UserRequest) -> HttpResponse:
-    """Begin a draft and go to its page. Posted: `mode`, `email` for all but new, `to` and `back` if wanted."""
+    """Begin a draft and go to its page. Posted: `mode`, `email` for all but new, `nested` to answer a message within it (part
+    ids with slashes), `to` and `back` if wanted."""
     mode = request.POST.get("mode", "new")
     if mode not in MODES:
         mode = "new"
     original = get_email_for(request.user, request.POST.get("email", "")) if mode != "new" else None
     back = _back(request, request.POST.get("back") or request.headers.get("Referer", ""))
     try:
-        draft = _begin(request.user, cast(drafts.Mode, mode), original, to=request.POST.get("to", ""))
+        nested = tuple(filter(None, request.POST.get("nested", "").split("/")))
+        draft = _begin(request.user, cast(drafts.Mode, mode), original, to=request.POST.get("to", ""), nested=nested)
+    except NoSuchPart as error:
+        raise Http404("no such message") from error
     except OriginalNotHere as error:
         _want_body(original)
         flash.add(request, flash.Toast(str(error), kind="warn"))
@@ -68,9 +73,11 @@ def compose_new(request: UserRequest) -> HttpResponse:
     return redirect(with_query(reverse("compose", args=[draft.public_id]), {"back": back}))
 
 
-def _begin(user: User, mode: drafts.Mode, original: Email | None, *, to: str) -> Draft | None:
+def _begin(
+    user: User, mode: drafts.Mode, original: Email | None, *, to: str, nested: tuple[str, ...] = ()
+) -> Draft | None:
     if original is not None:
-        return drafts.create_draft(original.account, original=original, mode=mode)
+        return drafts.create_draft(original.account, original=original, mode=mode, nested=nested)
     senders = sender_choices(user)
     sender = next((one for one in senders if one.account.can_send), senders[0] if senders else None)
     if sender is None:

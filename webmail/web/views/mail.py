@@ -34,6 +34,7 @@ from webmail.web.requests import UserRequest, signed_in, wants_fragment
 from webmail.web.rows import Row, RowContext, build_rows, draft_rows, own_addresses
 from webmail.web.shell import Shell, shell_of
 from webmail.web.text import date_group
+from webmail.web.wishes import Wish
 
 LIST_ID, MORE_ID, READING_ID = "list", "more", "reading"
 
@@ -149,7 +150,7 @@ def mail_page(request: UserRequest, source: ListSource, *, open_id: str = "") ->
 def open_reading(request: UserRequest, public_id: str) -> Reading:
     """What is read; it counts as read from now on, unless another site's page or a prefetch asked for it (R55)."""
     emails = emails_to_read(request.user, public_id)
-    reading = build_reading(request.user, public_id, emails)
+    reading = build_reading(request.user, public_id, emails, Wish.of(request.GET))
     is_own_wish = request.headers.get("Sec-Fetch-Site", "none") in {"same-origin", "none"}
     if reading.unread and is_own_wish and "Sec-Purpose" not in request.headers:
         keywords.set_where_allowed(request.user, reading.unread, add=["$seen"])

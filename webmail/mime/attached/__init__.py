@@ -1,0 +1,1 @@
+"""Attached files: what they are, what can be shown of them. Pure."""

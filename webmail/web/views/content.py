@@ -1,0 +1,94 @@
+"""The body of a message as a document of its own, and where its warned links lead. Reached by a key, without a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.http import require_safe
+
+from webmail.mime.hosts import display_host
+from webmail.mime.links import host_of
+from webmail.mime.safe_html.document import PLAIN_TEXT_CSS, Scheme, document_headers, message_document
+from webmail.web.bodies import ContentUnreadable, read_form
+from webmail.web.content_links import Opened, app_origin, content_origin
+from webmail.web.inert import plain
+from webmail.web.readers import for_reader
+from webmail.web.wishes import AUTO, DARK, LIGHT
+
+# In a frame the page around it gives the air; what the mail itself says of its edges still counts.
+FRAMED_CSS = ".pb-body:not(:has(> .pb-mail)) { padding: 0; } :where(.pb-mail) { margin: 0; }"
+# What is quoted at the end is opened there by a control of the page, which knows how high the frame is.
+FOLDED_CSS = ".pb-body details.pb-quoted { display: none; }"
+UNFOLDED_CSS = """
+@supports selector(details::details-content) {
+  .pb-body details.pb-quoted > summary { display: none; }
+  .pb-body details.pb-quoted::details-content { content-visibility: visible; display: block; block-size: auto; }
+}
+"""
+
+
+@require_safe
+@for_reader
+def body(request: HttpRequest, opened: Opened) -> HttpResponse:
+    """The HTML body, inert wherever it is opened (security R2)."""
+    try:
+        form = read_form(opened.user, opened.email, shows_remote=opened.once, nested=opened.nested)
+    except ContentUnreadable as error:
+        return plain(str(error), status=404)
+    if not form.html:
+        raise Http404("this message has no HTML")
+    measures = "measure" in request.GET
+    document = message_document(
+        form.html,
+        title=form.head.subject,
+        css=f"{PLAIN_TEXT_CSS}{form.css}",
+        scheme=_scheme(request.GET.get("scheme", "")),
+        own_css=_own_css(request.GET),
+        measures=measures,
+    )
+    response = HttpResponse(document)
+    below = f"{content_origin(request)}{request.path.removesuffix('body')}"
+    headers = document_headers(image_sources=[below, "data:"], frame_ancestors=[app_origin(request)], measures=measures)
+    for name, value in headers.items():
+        response.headers[name] = value
+    # The policy says who may frame it; the older header knows no second host.
+    exempt: HttpResponse = xframe_options_exempt(lambda _request: response)(request)
+    return exempt
+
+
+def _own_css(query: Mapping[str, str]) -> str:
+    if "fold" in query:
+        return FRAMED_CSS + FOLDED_CSS
+    return FRAMED_CSS + UNFOLDED_CSS if "quoted" in query else ""
+
+
+def _scheme(asked: str) -> Scheme:
+    return LIGHT if asked == LIGHT else DARK if asked == DARK else AUTO
+
+
+@require_safe
+@for_reader
+def link(request: HttpRequest, opened: Opened, number: str) -> HttpResponse:
+    """Before a link that says one thing and leads to another: both, and a choice."""
+    try:
+        form = read_form(opened.user, opened.email, shows_remote=opened.once, nested=opened.nested)
+    except ContentUnreadable as error:
+        return plain(str(error), status=404)
+    if int(number) >= len(form.links):
+        raise Http404("no such link")
+    warned = form.links[int(number)]
+    real = display_host(host_of(warned.url)) or warned.url
+    return render(request, "mail/link.html", {"warned": warned, "real": real, "why": _why(warned.reason)})
+
+
+def _why(reason: str) -> str:
+    return {
+        "mixed-scripts": _("Its address mixes letters of several alphabets, so that it looks like another one."),
+        "look-alike": _("Its address looks like a well-known one, but is another."),
+        "userinfo": _("What stands at the beginning of its address is a user name, not the place it leads to."),
+        "numeric-host": _("Its address is a number instead of a name, which honest senders hardly use."),
+    }.get(reason, _("Its text names one place, and it leads to another."))

@@ -1,0 +1,34 @@
+"""A message or a conversation on paper: no chrome, full headers, quotes open, black on white (ux section 12)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from webmail.store.emails import keywords_of
+from webmail.web.reading import MessageView, build_message, emails_to_read
+from webmail.web.requests import UserRequest, signed_in
+from webmail.web.rows import own_addresses
+from webmail.web.wishes import Wish
+
+MAX_PRINTED = 100  # messages of one conversation
+ON_PAPER = Wish(original=True, quoted=True)
+
+
+@signed_in
+@require_safe
+def print_reading(request: UserRequest, public_id: str) -> HttpResponse:
+    """One message, or all of a thread in their order. Remote pictures are left out, as on a page that nobody asked for them."""
+    emails = emails_to_read(request.user, public_id)[:MAX_PRINTED]
+    own, keywords = own_addresses(request.user), keywords_of([email.pk for email in emails])
+    messages: list[MessageView] = [
+        build_message(request.user, email, own=own, keywords=keywords[email.pk], is_open=True, wish=ON_PAPER)
+        for email in emails
+    ]
+    subject = next((email.subject.strip() for email in emails if email.subject.strip()), "")
+    return render(
+        request, "mail/print.html", {"messages": [replace(one, receipt=None) for one in messages], "subject": subject}
+    )

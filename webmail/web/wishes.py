@@ -1,0 +1,53 @@
+"""How a reader wishes to see one message just now, and how the document of its body looks because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from accounts.models import MailColors, User
+
+LIGHT: Final = "light"
+DARK: Final = "dark"
+AUTO: Final = "auto"
+_SCHEMES = {User.Theme.LIGHT: LIGHT, User.Theme.DARK: DARK, User.Theme.SYSTEM: AUTO}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """`original`: in the sender's colours; `quoted`: with what is quoted at the end; `pictures`: the word that lets pictures
+    from elsewhere be loaded once (`remote_content.grant`)."""
+
+    original: bool = False
+    quoted: bool = False
+    pictures: str = ""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Wish:
+        """What the address says."""
+        return cls(
+            original=query.get("colors") == "original",
+            quoted=query.get("quoted") == "1",
+            pictures=query.get("pictures", "")[:300],
+        )
+
+    def as_query(self, **changes: str | None) -> dict[str, str | None]:
+        """The same wish in an address, with these changes."""
+        kept = {
+            "colors": "original" if self.original else None,
+            "quoted": "1" if self.quoted else None,
+            "pictures": self.pictures or None,
+        }
+        return {**kept, **changes}
+
+
+NO_WISH = Wish()
+
+
+def look_of(user: User, wish: Wish, *, keeps_colors: bool) -> str:
+    """The query of a body's address; `keeps_colors`: the reader has said so for this sender."""
+    original = wish.original or keeps_colors or user.mail_colors == MailColors.ORIGINAL
+    scheme = LIGHT if original else _SCHEMES.get(User.Theme(user.theme), AUTO)
+    return urlencode({"scheme": scheme, **({"quoted": 1} if wish.quoted else {"fold": 1})})
