@@ -104,6 +104,7 @@ const KEYS = {
   c: () => { const button = document.querySelector('.sidebar [data-key="c"]'); button?.click(); return Boolean(button); },
   z: undoLast,
   "/": () => { const box = document.getElementById("q"); box?.focus(); box?.select(); return Boolean(box); },
+  H: () => messageKey("H"),
   "?": () => { openDialog("keys"); return true; },
 };
 

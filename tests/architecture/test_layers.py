@@ -1,12 +1,13 @@
 """Who may import whom: statically by import-linter's contracts, and at run time for the code that must stay pure."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import ROOT
+from tests.architecture.tree import ROOT, modules_of_product
 
 PURE_PACKAGES = ("webmail/mime", "webmail/protocols")
 PURE_MODULES = ("webmail/sync/mailbox/plan.py",)
@@ -49,3 +50,21 @@ print(*sorted(set(sys.modules) & set({IMPURE!r})))
 @pytest.mark.parametrize("name", EMPTY_FILES)
 def test_package_files_on_the_way_to_pure_code_are_empty(name: str) -> None:
     assert (ROOT / name).read_text() == ""
+
+
+WEB_CLIENTS = {"httpcore", "httpx", "requests", "urllib3", "aiohttp", "urllib.request", "http.client", "ftplib"}
+
+
+@pytest.mark.req("R30")
+def test_only_the_guarded_client_speaks_to_web_servers() -> None:
+    found = {}
+    for path in modules_of_product():
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        if names & WEB_CLIENTS or {name.partition(".")[0] for name in names} & WEB_CLIENTS:
+            found[path.relative_to(ROOT).as_posix()] = sorted(names & WEB_CLIENTS)
+    assert sorted(found) == ["webmail/protocols/http/fetch.py", "webmail/protocols/http/network.py"], found

@@ -52,7 +52,7 @@ def measure(_: object = None) -> dict[str, Any]:
         return {"skipped": "the folder shared/ with the mail corpus does not lie beside the project"}
     figures: dict[str, Any] = {}
     kinds = {name: mails for name, mails in collect().items() if mails}
-    for name, mails in {**kinds, "all of it": [mail for mails in kinds.values() for mail in mails]}.items():
+    for name, mails in {**kinds, "all of it": [mail for kind in kinds.values() for mail in kind]}.items():
         size = sum(len(mail.encode(errors="replace")) for mail in mails)
         warm = _rate(mails, size, clean)
         cold = _rate(mails, size, clean, before=forget)

@@ -139,3 +139,16 @@ def test_invalid_addresses_are_refused(text: str) -> None:
 def test_an_address_counts_once_whatever_its_case() -> None:
     addresses = (Address("Ann", "a@b.example"), Address("", "A@B.example"), Address("", "c@d.example"))
     assert list(unique_emails(addresses)) == [addresses[0], addresses[2]]
+
+
+def test_a_comment_alone_is_no_address() -> None:
+    assert parse_addresses("unlisted-recipients:; (no To-header on input)") == ()
+    assert parse_addresses("(nobody), b@c.d") == (Address("", "b@c.d"),)
+
+
+@pytest.mark.parametrize(
+    ("email", "is_valid"),
+    [("a@xn--mller-kva.de", True), ("a@xn--fa-hia.de", True), ("a@xn--0.de", False), ("a@xn--.de", False)],
+)
+def test_domains_in_punycode_are_judged_by_what_they_hold(email: str, is_valid: bool) -> None:
+    assert is_valid_email(email) is is_valid

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webmail.mime.charsets import decode_bytes, find_codec
+from webmail.mime.charsets import decode_bytes, find_codec, html_charset
+from webmail.mime.parse import parse_message
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,37 @@ from webmail.mime.charsets import decode_bytes, find_codec
         (b"\xef\xbb\xbfbom", "utf-8", "bom", False),
         (b"ok \xff\xc3\xa9\xc3\xa9", "utf-8", "ok \ufffdéé", True),
         (b"", "utf-16", "", False),
+        (b"a\0b\0 \0c\0", "utf-16", "ab c", False),
+        (b"\0a\0b", "unicode", "ab", False),
+        ("日本\n".encode("utf-16-be"), "utf-16", "日本\n", False),
+        ("grüße".encode("utf-16"), None, "grüße", False),
+        (b"caf\xc3\xa9 au lait", "utf-16", "café au lait", True),
+        (b"\x1b$)A\x0e1$\x0f ok", "iso-2022-cn", "堡 ok", False),
+        (b"~{<:Ky2;~}", "hz-gb-2312", "己所不", False),
+        ("嘅".encode("big5hkscs"), "big5-hkscs", "嘅", False),
+        ("ї".encode("koi8-u"), "koi8-u", "ї", False),
+        ("กา".encode("cp874"), "windows-874", "กา", False),
+        ("é Ž".encode("mac_latin2"), "x-mac-ce", "é Ž", False),
+        ("日本".encode("cp932"), "x-mac-japanese", "日本", False),
+        (b"caf\xe9", "unknown-8bit", "café", True),
+        ("Größe".encode("cp1252"), "windows-1252http-equivcontent-type", "Größe", False),
+        ("Größe".encode("cp1252"), "iso 8859-1", "Größe", False),
+        ("Привет, мир".encode(), "koi8-r", "Привет, мир", True),
+        ("日本語のテスト".encode(), "shift_jis", "日本語のテスト", True),
+        ("ﾃｽﾄ".encode("cp932"), "shift_jis", "ﾃｽﾄ", False),
+        ("Grüße".encode(), "iso-8859-1", "Grüße", True),
+        (
+            "Привет всем, это письмо на русском языке".encode("cp1251"),
+            "iso-8859-1",
+            "Привет всем, это письмо на русском языке",
+            True,
+        ),
+        (
+            "你好！我公司可以开各种发票，请联系。".encode() + b"\xe5\x8d",
+            "gb2312",
+            "你好！我公司可以开各种发票，请联系。\ufffd",
+            True,
+        ),
     ],
 )
 def test_text_is_read_as_its_sender_meant_it(raw: bytes, charset: str | None, text: str, has_problem: bool) -> None:
@@ -91,3 +123,28 @@ def test_decoding_never_raises_nor_leaves_lone_surrogates(raw: bytes, charset: s
 )
 def test_broken_iso_2022_jp_never_raises(pieces: list[bytes]) -> None:
     decode_bytes(b"".join(pieces), "iso-2022-jp")[0].encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("html", "label"),
+    [
+        (b'<meta charset="gb2312">', "gb2312"),
+        (b"<META http-equiv=Content-Type content='text/html; charset=koi8-r'>", "koi8-r"),
+        (b'<?xml version="1.0" encoding="windows-1251"?>', "windows-1251"),
+        (b"<meta charset=utf-7>", None),
+        (b"<meta charset=utf-16>", None),
+        (b"<meta charset=martian>", None),
+        (b"<p>charset=koi8-r</p>", None),
+        (b"<meta " * 100_000, None),
+    ],
+)
+def test_html_names_its_own_character_set(html: bytes, label: str | None) -> None:
+    assert html_charset(html) == label
+
+
+@pytest.mark.parametrize("header", [b"Content-Type: text/html", b"Content-Type: text/html; charset=unknown-8bit"])
+def test_html_without_a_usable_label_is_read_as_it_says_itself(header: bytes) -> None:
+    html = '<meta http-equiv=Content-Type content="text/html; charset=koi8-r">Да'
+    part = parse_message(header + b"\r\n\r\n" + html.encode("koi8-r")).root
+    assert part.text()[0] == html
+    assert parse_message(header + b"\r\n\r\n" + html.encode()).root.text()[0] == html

@@ -1,7 +1,9 @@
 """Whole messages: structure, content, limits."""
 
 import base64
+import binascii
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -175,3 +177,73 @@ def test_pieces_of_messages_in_any_order_are_a_message(pieces: list[bytes]) -> N
 )
 def test_a_damaged_message_is_a_message(start: int, end: int, junk: bytes) -> None:
     read_everything(parse_message(MIXED[: min(start, end)] + junk + MIXED[max(start, end) :]))
+
+
+@pytest.mark.req("R43")
+@pytest.mark.parametrize("encoding", ["", "base64", "quoted-printable"])
+def test_a_bounded_text_decodes_about_so_much_and_ends_with_a_whole_line(encoding: str) -> None:
+    content = "Grüße an alle\r\n".encode() * 10_000
+    coded = {"base64": base64.encodebytes(content), "quoted-printable": binascii.b2a_qp(content)}.get(encoding, content)
+    header = f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding or '8bit'}\r\n\r\n"
+    part = parse_message(header.encode() + coded).root
+    text, has_problem = part.text(1_000)
+    assert not has_problem
+    assert 900 < len(text.encode()) <= 1_000
+    assert set(text.splitlines()) == {"Grüße an alle"}
+    assert part.text(10_000_000)[0] == part.text()[0]
+    assert part.start(10) == content[:10]
+
+
+def test_a_bounded_text_of_one_line_ends_with_a_whole_character() -> None:
+    part = parse_message(b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + "日本語".encode() * 5_000).root
+    for size in range(1_000, 1_007):
+        text, has_problem = part.text(size)
+        assert not has_problem
+        assert "\ufffd" not in text
+        assert size - 4 < len(text.encode()) <= size
+
+
+@pytest.mark.req("R43")
+def test_a_bounded_text_of_a_huge_part_needs_little_memory() -> None:
+    raw = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b"QUJDREVG" * 5_000_000
+    part = parse_message(raw).root
+    tracemalloc.start()
+    part.text(100_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+def test_parts_behind_the_end_are_not_thrown_away() -> None:
+    """Two levels with one delimiter, as a spammer hides a file."""
+    raw = (
+        b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: multipart/alternative; boundary=x\r\n\r\n"
+        b"--x\r\n\r\ntext\r\n--x--\r\n\r\n--x\r\nContent-Type: application/zip; name=a.zip\r\n\r\nPK\r\n--x--\r\n"
+    )
+    message = parse_message(raw)
+    assert [(part.part_id, part.type) for part in message.root.walk() if part.part_id] == [
+        ("2", "text/plain"),
+        ("3", "application/zip"),
+    ]
+    assert set(message.defects) == {"multipart-without-parts", "parts-behind-end"}
+
+
+def test_a_file_of_a_mac_is_one_file_with_its_name() -> None:
+    raw = (
+        b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nHi\r\n--x\r\n"
+        b"Content-Type: multipart/appledouble; boundary=y\r\n\r\n"
+        b"--y\r\nContent-Type: application/applefile; name=plan.pdf\r\n\r\nfork\r\n"
+        b"--y\r\nContent-Type: application/pdf\r\n\r\n%PDF\r\n--y--\r\n--x--\r\n"
+    )
+    message = parse_message(raw)
+    body = decompose(message.root)
+    assert [(part.part_id, part.name) for part in body.attachments] == [("2.2", "plan.pdf")]
+    assert message.part("2.1") is not None
+
+
+@pytest.mark.parametrize("kind", ["application/pgp-signature", "application/pkcs7-signature"])
+def test_a_signature_is_no_attachment_to_look_for(kind: str) -> None:
+    raw = f"Content-Type: multipart/signed; boundary=x\r\n\r\n--x\r\n\r\nHi\r\n--x\r\nContent-Type: {kind}\r\n\r\ns\r\n--x--\r\n"
+    body = decompose(parse_message(raw.encode()).root)
+    assert [part.part_id for part in body.attachments] == ["2"]
+    assert not body.has_attachment

@@ -132,6 +132,17 @@ def test_nothing_but_pixels_survives(kind: str) -> None:
     assert "icc_profile" not in opened(drawn).info
 
 
+def test_a_picture_of_few_colours_does_not_grow() -> None:
+    picture = Image.effect_noise((200, 200), 80).convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
+    out = io.BytesIO()
+    picture.save(out, "GIF")
+    drawn = redraw(out.getvalue())
+    assert drawn.type == "image/png"
+    assert opened(drawn).mode == "P"
+    assert len(drawn.data) < 1.2 * len(out.getvalue())
+    assert opened(drawn).convert("RGB").tobytes() == picture.convert("RGB").tobytes()
+
+
 # Animations -------------------------------------------------------------------------------------------------------
 
 

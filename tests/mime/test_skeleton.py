@@ -78,3 +78,30 @@ def test_the_skeleton_of_every_corpus_message_has_its_text(monkeypatch):
             made += 1
             assert facts(skeleton.parse_skeleton(found)) == facts(parse_message(raw)), path.name
     assert made > 1_500
+
+
+@pytest.mark.req("R45")
+@pytest.mark.parametrize("kind", ["application/ms-tnef", "application/pkcs7-mime"])
+def test_what_wraps_the_message_is_never_left_out(kind):
+    """Without it nobody could see what the message says and which files it has."""
+    assert skeleton.is_kept(kind, "attachment", skeleton.MAX_TEXT_PART_BYTES)
+    wrapped = RAW.replace(b"application/pgp-signature\r\n\r\nsmall", kind.encode() + b"\r\n\r\n" + b"x" * 100_000)
+    made = skeleton.skeleton_of(wrapped)
+    assert made is not None
+    assert skeleton.parse_skeleton(made).part("3").size_bytes == 100_000
+    assert skeleton.parse_skeleton(made).left_out == {"2"}
+    huge = wrapped.replace(b"x" * 100_000, b"x" * 1_200_000)
+    assert skeleton.skeleton_of(huge) is None
+
+
+@pytest.mark.req("R45")
+def test_files_in_a_text_are_in_its_skeleton_too():
+    coded = b"begin 644 a.bin\n#86)C\n`\nend\n"
+    raw = RAW.replace(
+        b"The text\r\n--inner\r\nContent-Type: text/html", coded + b"\r\n--inner\r\nContent-Type: text/html"
+    )
+    made = skeleton.skeleton_of(raw)
+    assert made is not None
+    found = skeleton.parse_skeleton(made)
+    assert facts(found) == facts(parse_message(raw))
+    assert found.part("1.1.u1").decoded() == b"abc"

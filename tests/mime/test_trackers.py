@@ -1,12 +1,11 @@
 """Trackers in mail are recognised by the address they report to, counted and named; pictures are left alone (features 110)."""
 
 import re
-import time
 from pathlib import Path
 
 import pytest
 
-from webmail.mime.trackers import recognise
+from webmail.mime.trackers import MAX_URL_CHARS, recognise
 from webmail.mime.trackers_table import AT_HOST, AT_PATH
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
@@ -95,6 +94,7 @@ OPENINGS = [
     ("Optimove", "https://l.example.com/ss/o/0123456789012345678901/abc/0123456789012345678901/ho.gif"),
     ("Dotdigital", "https://r1.trackedlink.net/ABC-DEF/o.gif"),
     ("Movable Ink", "http://mi.example.com/p/cp/c37702751f752ed8/o.gif"),
+    ("rapidmail", "https://t2d8.emailsys2a.net/o/136/1/12/0/45/90/b16b.gif"),
     ("GitHub", "https://github.com/notifications/beacon/ABC.gif"),
     ("Zoho", "https://campaigns.zoho.example/clicks/abc/def/open.gif"),
 ]
@@ -210,31 +210,16 @@ def test_at_least_sixty_services_are_known_and_no_row_is_written_twice() -> None
 
 @pytest.mark.req("R44")
 @pytest.mark.parametrize("filling", ["a", "/", "/o/", "?", "?l=", "%", ".gif", "&l=ope", "-", "~~/", "0.", "@", " "])
-def test_hostile_addresses_and_styles_cost_little(filling: str) -> None:
-    text = (filling * 100_000)[:100_000]
-    started = time.process_time()
-    for prefix in (
-        "https://x.list-manage.com/t/",
-        "https://a.cmail1.com/t/",
-        "https://example.com/lt.php?",
-        "https://",
-    ):
-        recognise(prefix + text, width="", height="", style="")
-    recognise("https://example.com/", width=text, height=text, style=text)
-    recognise("https://example.com/", width="", height="", style="width:" + text)
-    assert time.process_time() - started < 0.3, "six calls of 50 ms each"
-
-
-@pytest.mark.req("R44")
-@pytest.mark.parametrize("path", sorted({path for *_, path in AT_HOST} | {path for _, path in AT_PATH}))
-def test_each_pattern_is_linear(path: str) -> None:
-    pattern = re.compile(path, re.ASCII)
-    literal = re.sub(r"[^\w/.?=-]", "", path)[:40]
-    for filling in ("a", "0", "-", "/", "/a", "a/", "~", "&l=", ".gif", "o.gif/"):
-        started = time.process_time()
-        for prefix in ("/", "/q/", "/lt.php?", "/public/o/", "/t/", "/optiext/", f"/{literal}"):
-            pattern.match(prefix + (filling * 100_000)[:100_000])
-        assert time.process_time() - started < 0.35, f"{path} on {filling!r}"
+def test_only_the_beginning_of_hostile_addresses_and_styles_is_read(filling: str) -> None:
+    """The patterns themselves are tried in tests/patterns."""
+    text = (filling * 1_000_000)[:1_000_000]
+    assert recognise(f"https://x.list-manage.com/track/open.php?u={text}", width="", height="", style="") == "Mailchimp"
+    assert (
+        recognise(f"https://example.com/{'a' * MAX_URL_CHARS}{text}/wf/open?upn=1", width="", height="", style="")
+        is None
+    )
+    assert recognise(f"https://example.com/picture?{text}", width="40", height="40", style="") is None
+    assert recognise("https://example.com/", width=text, height=text, style=f"color:red;{text};") is None
 
 
 @pytest.mark.corpus

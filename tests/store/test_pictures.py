@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from accounts.models import User
@@ -42,8 +41,8 @@ def age(picture: RemotePicture, **by: int) -> None:
     RemotePicture.objects.filter(pk=picture.pk).update(done_at=timezone.now() - timedelta(**by))
 
 
-def look(user: User, url: str = LOGO) -> pictures.Fetched:
-    return async_to_sync(pictures.look_for)(user.pk, pictures.url_hash(url))
+def look(user: User, url: str = LOGO) -> pictures.Fetched | None:
+    return pictures.finished(user.pk, pictures.url_hash(url))
 
 
 def test_wishes_are_kept_once_and_wake_a_worker(alice: User, rung: list[tuple[str, tuple[int, ...]]]) -> None:
@@ -51,7 +50,7 @@ def test_wishes_are_kept_once_and_wake_a_worker(alice: User, rung: list[tuple[st
     pictures.want_pictures(alice.pk, [LOGO])
     assert RemotePicture.objects.filter(user=alice).count() == 2
     assert rung == [(pictures.TASK, (alice.pk,))] * 2
-    assert not look(alice).is_over
+    assert look(alice) is None
 
 
 def test_what_is_here_wakes_nobody(alice: User, rung: list[tuple[str, tuple[int, ...]]]) -> None:
@@ -61,7 +60,8 @@ def test_what_is_here_wakes_nobody(alice: User, rung: list[tuple[str, tuple[int,
     pictures.want_pictures(alice.pk, [LOGO])
     assert rung == []
     found = look(alice)
-    assert (found.is_over, found.type) == (True, "image/png")
+    assert found is not None
+    assert found.type == "image/png"
     assert found.blob is not None
     assert blobs.read_blob(found.blob) == b"drawn"
 
@@ -73,18 +73,18 @@ def test_what_one_person_has_seen_is_no_answer_for_another(alice: User) -> None:
     pictures.finish(row(alice).pk, blobs.put_blob(b"drawn"), media_type="image/png")
     assert not pictures.is_asked_for(bob.pk, LOGO)
     pictures.want_pictures(bob.pk, [LOGO])
-    assert not look(bob).is_over, "bob waits as long as if nobody had looked at it before"
-    assert look(alice).is_over
+    assert look(bob) is None, "bob waits as long as if nobody had looked at it before"
+    assert look(alice) is not None
     assert pictures.people_who_wait() == [bob.pk]
 
 
 def test_what_was_refused_is_asked_for_again_after_a_while(alice: User) -> None:
     pictures.want_pictures(alice.pk, [LOGO])
     pictures.refuse(row(alice).pk, "damaged")
-    assert look(alice) == pictures.Fetched(is_over=True)
+    assert look(alice) == pictures.Fetched()
     assert pictures.is_asked_for(alice.pk, LOGO)
     pictures.want_pictures(alice.pk, [LOGO])
-    assert look(alice).is_over
+    assert look(alice) is not None
     age(row(alice), minutes=11)
     assert not pictures.is_asked_for(alice.pk, LOGO)
     pictures.want_pictures(alice.pk, [LOGO])
@@ -147,4 +147,4 @@ def test_an_address_of_any_characters_can_be_wanted(alice: User) -> None:
     long = "https://example.org/\u202e" + "x" * 7_000
     pictures.want_pictures(alice.pk, ["https://example.org/\ud800", "https://example.org/\x00", long])
     assert [picture.url for picture in RemotePicture.objects.all()] == [long]
-    assert look(alice, "https://example.org/\ud800").is_over
+    assert look(alice, "https://example.org/\ud800") == pictures.Fetched()

@@ -60,6 +60,7 @@ CASES: dict[str, Case] = {
     "thread": Case(),
     "message": Case(),
     "message_content": Case(LED_ON),
+    "message_colors": Case((303,), "POST", {"show": "original"}),
     "message_print": Case(),
     "thread_print": Case(),
     "message_nested": Case((404,)),  # there is none within it

@@ -35,6 +35,8 @@ _TEXT_TYPES = ("text/plain", "text/html")
 # Signed content within signed content.
 _MAX_SMIME_DEPTH = 3
 _NESTED_TYPES = ("message/rfc822", "message/global", "message/news")
+_DELIMITER_END = re.compile(rb"(--)?[ \t]*+(?=\r?\n|\Z)")
+_MAX_NEAR_MISSES = 2_000
 # What looks like a delimiter where the declared one does not occur: a line in front of a Content- field.
 _GUESSED = re.compile(rb"(?:\A|\n)--([^\r\n]{1,200})\r?\n(?=Content-)", re.IGNORECASE)
 _GUESS_BYTES = 64 * 1024
@@ -190,32 +192,30 @@ class _Splitter:
         return self.split_at(guessed.group(1).rstrip(), start, end)
 
     def split_at(self, boundary: bytes, start: int, end: int) -> list[tuple[int, int]] | None:
-        """The slices between the delimiter lines of `boundary` (RFC 2046 5.1.1), or None if it does not occur.
-
-        The line must hold nothing else: one delimiter may be the beginning of another.
-        """
+        """The slices between the delimiter lines of `boundary` (RFC 2046 5.1.1), or None if it does not occur."""
         self.scanned_bytes += end - start
-        line = re.escape(boundary) + rb"(--)?[ \t]*+(?=\r?\n|\Z)"
         slices: list[tuple[int, int]] = []
         part_start: int | None = None
         is_found = is_closed = False
-        first = re.compile(rb"--" + line).match(self.raw, start, end)
-        found = first or re.compile(rb"\n--" + line).search(self.raw, start, end)
-        following = re.compile(rb"\n--" + line)
+        mark = b"\n--" + boundary
+        found = self.find_delimiter(mark[1:], start, start + len(mark) - 1, end) or self.find_delimiter(
+            mark, start, end, end
+        )
         while found is not None and len(slices) <= MAX_PARTS:
             is_found = True
+            line_start, rest = found
             if part_start is not None:
-                slices.append((part_start, self.before_line(part_start, found.start())))
-            line_end = self.raw.find(b"\n", found.end(), end)
+                slices.append((part_start, self.before_line(part_start, line_start)))
+            line_end = self.raw.find(b"\n", rest.end(), end)
             behind = end if line_end < 0 else line_end + 1
-            if found.group(1) is None:
+            if rest.group(1) is not None:
+                part_start, is_closed = None, True
+            else:
                 if is_closed:
                     # Two levels share one delimiter, and the inner one has ended: what follows is not thrown away.
                     self.defects["parts-behind-end"] = None
                 part_start, is_closed = behind, False
-            else:
-                part_start, is_closed = None, True
-            found = following.search(self.raw, max(found.end(), behind - 1), end)
+            found = self.find_delimiter(mark, max(rest.end(), behind - 1), end, end)
         if not is_found:
             return None
         if part_start is not None:
@@ -223,6 +223,22 @@ class _Splitter:
             if part_start < end:
                 slices.append((part_start, end))
         return slices
+
+    def find_delimiter(self, mark: bytes, start: int, stop: int, end: int) -> tuple[int, re.Match[bytes]] | None:
+        """Where `mark` stands in `raw[start:stop]` with nothing but its line's end behind it, and the match of that end.
+
+        The line must hold nothing else: one delimiter may be the beginning of another. Compiling an expression for each
+        delimiter would take longer than all else; only text made of near misses gets one.
+        """
+        for _ in range(_MAX_NEAR_MISSES):
+            at = self.raw.find(mark, start, stop)
+            if at < 0:
+                return None
+            if rest := _DELIMITER_END.match(self.raw, at + len(mark), end):
+                return at, rest
+            start = at + 1
+        found = re.compile(re.escape(mark) + _DELIMITER_END.pattern).search(self.raw, start, stop)
+        return (found.start(), found) if found else None
 
     def before_line(self, start: int, line_feed: int) -> int:
         """The end of a part whose delimiter follows `line_feed`: the line end in front belongs to the delimiter."""

@@ -6,7 +6,7 @@ A part knows where its bytes lie in the message and decodes them when asked; it 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from webmail.mime.charsets import decode_bytes, html_charset
+from webmail.mime.charsets import decode_bytes, find_codec, html_charset
 from webmail.mime.defects import Defect
 from webmail.mime.headers import Headers, ListHeaders
 from webmail.mime.transfer import IDENTITY, decode_start, decode_transfer, is_known_encoding
@@ -78,7 +78,7 @@ class Part:
         """
         raw = self._text_bytes(max_bytes)
         charset = self.charset
-        if self.type == "text/html" and charset == "us-ascii" and not raw.isascii():
+        if self.type == "text/html" and not raw.isascii() and find_codec(charset or "") in (None, "ascii"):
             charset = html_charset(raw) or charset
         text, has_problem = decode_bytes(raw, charset)
         if "\r" in text:

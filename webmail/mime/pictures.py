@@ -164,6 +164,8 @@ def _write_frames(picture: Image.Image, decoder: str) -> Drawn:
 
 def _only_pixels(picture: Image.Image, *, may_be_transparent: bool) -> Image.Image:
     """A copy in a plain mode, without anything that came with the pixels."""
+    if picture.mode == "P" and may_be_transparent:
+        return _only_palette(picture)
     has_alpha = may_be_transparent and ("A" in picture.getbands() or "transparency" in picture.info)
     if picture.mode.startswith("I"):
         # 16 bits a pixel: Pillow would cut off what is above 255.
@@ -173,4 +175,12 @@ def _only_pixels(picture: Image.Image, *, may_be_transparent: bool) -> Image.Ima
     else:
         plain = picture.convert("RGBA" if has_alpha else "RGB")
     plain.info = {}
+    return plain
+
+
+def _only_palette(picture: Image.Image) -> Image.Image:
+    """A copy that keeps its 256 colours, and which of them are transparent: written out in full it would be twice as large."""
+    plain = picture.copy()
+    transparent = picture.info.get("transparency")
+    plain.info = {"transparency": transparent} if isinstance(transparent, int | bytes) else {}
     return plain

@@ -40,9 +40,9 @@ def make_preview(message: Message) -> str:
 
 def _plain_text(part: Part) -> str:
     if part.type == "text/html":
-        return html_to_text(part.text()[0][:MAX_PREVIEW_SOURCE_CHARS])
+        return html_to_text(part.text(MAX_PREVIEW_SOURCE_CHARS)[0])
     if part.type.startswith("text/"):
-        return part.text()[0][:MAX_PREVIEW_SOURCE_CHARS]
+        return part.text(MAX_PREVIEW_SOURCE_CHARS)[0]
     return ""
 
 

@@ -31,7 +31,7 @@ from webmail.mime.plain_text import needs_fixed_width, plain_text_to_html, unflo
 from webmail.mime.protection import Protection, find_protection
 from webmail.mime.reports.receipt_wishes import ReceiptRequest, receipt_wanted
 from webmail.mime.safe_html.remote import RemoteRef, WarnedLink
-from webmail.mime.safe_html.sanitize import sanitize
+from webmail.mime.safe_html.sanitize import QUOTE_LABEL, sanitize
 
 # Raise it with every change of what is written here or by the cleaner: kept forms are made anew.
 FORM_VERSION: Final = 1
@@ -209,7 +209,7 @@ def _add_part(found: _Body, part: Part, prefix: str) -> None:
         found.own_dark.append(safe.has_own_dark)
         found.is_truncated |= safe.is_truncated
     elif part.type.startswith("text/"):
-        found.html.append(plain_text_to_html(_plain_text(part)[:MAX_PLAIN_CHARS]))
+        found.html.append(plain_text_to_html(_plain_text(part)[:MAX_PLAIN_CHARS], label=QUOTE_LABEL))
     elif part.type in RASTER_TYPES and part.part_id:
         found.html.append(f'<p><img src="{escape(prefix)}{escape(part.part_id)}" alt=""></p>')
     else:
@@ -223,7 +223,10 @@ def _from_text(message: Message, body: BodyParts, about: Mapping[str, Any]) -> R
     pieces = [_plain_text(part) for part in shown]
     return Readable(
         **about,
-        text="".join(plain_text_to_html(piece[:MAX_PLAIN_CHARS]) for piece in pieces),
+        text="".join(
+            plain_text_to_html(piece[:MAX_PLAIN_CHARS], label=QUOTE_LABEL, sender=_sender(about["head"]))
+            for piece in pieces
+        ),
         is_fixed_width=any(map(needs_fixed_width, pieces)),
         pictures=_files(pictures, message),
         files=_files(dict.fromkeys((*others, *body.attachments)), message),
@@ -242,6 +245,11 @@ def _that_fit(parts: Iterable[Part]) -> tuple[list[Part], list[Part]]:
             room -= max(MIN_COUNTED_BYTES, min(len(part.source), MAX_COUNTED_BYTES))
         (shown if room >= 0 else rest).append(part)
     return shown, rest
+
+
+def _sender(head: Head) -> str:
+    """Who wrote, for recognising a signature."""
+    return " ".join(head.from_[0]) if head.from_ else ""
 
 
 def _plain_text(part: Part) -> str:

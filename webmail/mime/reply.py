@@ -25,6 +25,8 @@ from webmail.mime.plain_text import unflow
 MAX_REFERENCES: Final = 50
 # Longer quotes are cut: nobody reads them, and the original is one click away.
 MAX_QUOTED_CHARS: Final = 200_000
+# Of one part looked at for it, octets: HTML takes several for a character of text.
+_MAX_SOURCE_BYTES: Final = 2_000_000
 
 ATTRIBUTION: Final = "On {date} at {time}, {name} wrote:"
 ATTRIBUTION_WITHOUT_DATE: Final = "{name} wrote:"
@@ -231,7 +233,7 @@ def _date_and_time(moment: datetime, zone: tzinfo | None) -> tuple[str, str]:
 
 
 def _part_text(part: Part) -> str:
-    text, _ = part.text()
+    text, _ = part.text(max_bytes=_MAX_SOURCE_BYTES)
     if part.type == "text/html":
         return html_to_text(text)
     content_type = parse_parameters(part.headers.get_first("content-type"))

@@ -169,6 +169,7 @@ AT_HOST: Final[tuple[tuple[str, str, str], ...]] = (
     ("Polymail", "polymail.io", r"/v2/z/"),
     ("Postmark", "pstmrk.it", r"/open"),
     ("Quora", "quora.com", r"/qemail/mark_read"),
+    ("rapidmail", "emailsys.net emailsys#a.net", r"/o/"),
     ("ReachMail", "reachmail.net", r"/open/"),
     ("Responsys", "responsys.net rsys#.net rsys#.com", r"/pub/as"),
     ("Sailthru", "sailthru.com", r"/(?:trk|img/\w{48}/)"),

@@ -36,7 +36,7 @@ class Environment:
     base_url: str  # the address people use, such as https://mail.example.org; default http://localhost:PORT
     content_url: str  # a second host name that serves message bodies; empty: the main host, in a sandbox
     allow_networks: tuple[Network, ...]  # private networks that users may connect mailboxes on; default none
-    picture_networks: tuple[Network, ...]  # private networks that pictures referred to by mail may come from; default none
+    picture_networks: tuple[Network, ...]  # private networks that pictures in mail may come from; default none
     trusted_proxies: int  # how many proxies in front add X-Forwarded-For; default 0: the header is ignored
     extra_ca_file: str  # a PEM file with further authorities for mail servers; empty: the system's only
     port: int  # the port of `manage.py up`; default 8000

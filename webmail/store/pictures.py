@@ -28,9 +28,8 @@ PIECE = 1_000  # rows removed in one transaction
 
 @dataclass(frozen=True)
 class Fetched:
-    """What became of a wish: a picture as we wrote it, or none. `is_over` False: nobody has come to it yet."""
+    """What became of a wish: a picture as we wrote it, or none."""
 
-    is_over: bool
     blob: Blob | None = None
     type: str = ""
 
@@ -75,13 +74,12 @@ def is_asked_for(user_id: int, url: str) -> bool:
     return not (row.state == FetchState.REFUSED and is_old)
 
 
-async def look_for(user_id: int, key: str) -> Fetched:
-    """What became of the picture with this hash of its URL. One query; a page asks this again and again."""
-    rows = RemotePicture.objects.filter(user_id=user_id, url_hash=key).select_related("blob")
-    row = await rows.only("state", "type", "blob").afirst()
+def finished(user_id: int, key: str) -> Fetched | None:
+    """What became of the picture with this hash of its URL; None while nobody has come to it. One query."""
+    row = RemotePicture.objects.filter(user_id=user_id, url_hash=key).select_related("blob").first()
     if row is None:
-        return Fetched(is_over=True)  # taken away meanwhile
-    return Fetched(row.state != FetchState.WANTED, row.blob, row.type)
+        return Fetched()  # taken away meanwhile
+    return None if row.state == FetchState.WANTED else Fetched(row.blob, row.type)
 
 
 def wanted_of(user_id: int, count: int) -> list[RemotePicture]:

@@ -19,10 +19,10 @@ from webmail.mime.readable import FormOptions, Readable, ReadableFile
 from webmail.store import contents, forms
 from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Email
-from webmail.web.authenticity import SenderNotice, sender_notice
+from webmail.web.authenticity import Acquaintance, SenderNotice, sender_notice
 from webmail.web.content_links import content_path
 from webmail.web.remote_content import Decision, RemoteBar, bar_of, decide, has_rule, is_granted, is_in_junk
-from webmail.web.wishes import NO_WISH, Wish, look_of
+from webmail.web.wishes import LIGHT, NO_WISH, Wish, look_of
 
 
 class ContentUnreadable(Exception):
@@ -38,6 +38,7 @@ class Content:
     path: str
     look: str
     wish: Wish
+    keeps_colors: bool = False  # the reader wants this sender's mail in its own colours, always
     sender: SenderNotice | None = None
     remote: RemoteBar | None = None
 
@@ -53,7 +54,7 @@ class Content:
     @property
     def is_adapted(self) -> bool:
         """Whether its colours may be others than its sender's, when pages are dark."""
-        return bool(self.form.html) and not self.look.startswith("scheme=light")
+        return bool(self.form.html) and not self.look.startswith(f"scheme={LIGHT}")
 
     @property
     def pictures(self) -> tuple[ReadableFile, ...]:
@@ -64,10 +65,21 @@ class Content:
         return self.form.files
 
 
-def read_content(user: User, email: Email, *, own: Collection[str], wish: Wish = NO_WISH) -> Content:
-    """The content of an Email whose bytes are here; `own`: the person's addresses, folded. Raises `ContentUnreadable`."""
+@dataclass(frozen=True)
+class Reader:
+    """Who reads, how they wish to, and what is looked up once for all messages of a page. `own`: their addresses, folded."""
+
+    user: User
+    own: Collection[str]
+    wish: Wish = NO_WISH
+    known: Acquaintance | None = None
+
+
+def read_content(reader: Reader, email: Email) -> Content:
+    """The content of an Email whose bytes are here. Raises `ContentUnreadable`."""
+    user, wish = reader.user, reader.wish
     form = read_form(user, email)
-    sender = sender_notice(user, email, form.claims, own=own)
+    sender = sender_notice(user, email, form.claims, own=reader.own, known=reader.known)
     decision = Decision("ask")
     if form.remote:
         decision = decide(
@@ -81,11 +93,13 @@ def read_content(user: User, email: Email, *, own: Collection[str], wish: Wish =
     bar = bar_of(email, decision, form.remote)
     if form.remote and decision.shows:
         form = read_form(user, email, shows_remote=True)
+    keeps_colors = bool(form.html) and has_rule(user, SenderRule.Kind.ORIGINAL_COLORS, email)
     return Content(
         form,
         content_path(user, email, once=bool(form.remote) and decision.shows),
-        look_of(user, wish, keeps_colors=bool(form.html) and has_rule(user, SenderRule.Kind.ORIGINAL_COLORS, email)),
+        look_of(user, wish, keeps_colors=keeps_colors),
         wish,
+        keeps_colors,
         sender,
         bar,
     )

@@ -18,7 +18,8 @@ from webmail.store.emails import keywords_of, memberships
 from webmail.store.models import Email, Mailbox, Role
 from webmail.store.queries.accounts import visible_mailboxes
 from webmail.store.queries.emails import emails_in_thread, get_email_for, get_thread_for
-from webmail.web.bodies import Content, ContentUnreadable, read_content
+from webmail.web.authenticity import acquaintance_of
+from webmail.web.bodies import Content, ContentUnreadable, Reader, read_content
 from webmail.web.came_back import CameBack, find_blocks
 from webmail.web.rows import own_addresses
 from webmail.web.text import honest_name, short_name
@@ -128,17 +129,16 @@ def build_reading(user: User, public_id: str, emails: Sequence[Email], wish: Wis
     ids = [email.pk for email in emails]
     keywords = keywords_of(ids)
     own = own_addresses(user)
-    opened = [email.pk for email in emails if email.is_unread or email is emails[-1]][-MAX_OPEN:]
-    blocks = find_blocks(user, [email for email in emails if email.pk in opened], own=own)
+    opened = [email for email in emails if email.is_unread or email is emails[-1]][-MAX_OPEN:]
+    blocks = find_blocks(user, opened, own=own)
+    reader = Reader(user, own, wish, acquaintance_of(user, [email for email in opened if is_readable(email)], own=own))
     messages = [
         build_message(
-            user,
+            reader,
             email,
-            own=own,
             keywords=keywords[email.pk],
-            is_open=email.pk in opened,
+            is_open=email in opened,
             came_back=blocks.get(email.pk),
-            wish=wish,
         )
         for email in emails
     ]
@@ -166,41 +166,34 @@ def _fold(messages: Sequence[MessageView]) -> tuple[tuple[MessageView, ...], ...
 
 
 def build_message(
-    user: User,
-    email: Email,
-    *,
-    own: Collection[str],
-    keywords: Collection[str],
-    is_open: bool,
-    came_back: CameBack | None = None,
-    wish: Wish = NO_WISH,
+    reader: Reader, email: Email, *, keywords: Collection[str], is_open: bool, came_back: CameBack | None = None
 ) -> MessageView:
     """One message; its bytes are read only when it is open."""
     addresses = email.addresses
     name, address = (addresses.get("from") or [["", ""]])[0]
     sender = (honest_name(name, address), address)
-    body = build_body(user, email, own=own, wish=wish) if is_open else None
+    body = build_body(reader, email) if is_open else None
     request = body.content.form.receipt if body is not None and body.content is not None else None
     return MessageView(
         email=email,
         sender=sender,
-        to_line=_to_line(addresses.get("to", ()), addresses.get("cc", ()), own),
+        to_line=_to_line(addresses.get("to", ()), addresses.get("cc", ()), reader.own),
         recipients=_recipients(addresses),
         keywords=keywords,
-        is_own=sender[1].casefold() in own,
+        is_own=address.casefold() in reader.own,
         is_open=is_open,
         body=body,
         came_back=came_back,
-        receipt=wish_of(user, email, request, keywords=keywords),
+        receipt=wish_of(reader.user, email, request, keywords=keywords),
     )
 
 
-def build_body(user: User, email: Email, *, own: Collection[str], wish: Wish) -> Body:
+def build_body(reader: Reader, email: Email) -> Body:
     """The content, or why it is not here; a body that is still on the server is asked for."""
     if not is_readable(email):
         return _await_body(email)
     try:
-        content = read_content(user, email, own=own, wish=wish)
+        content = read_content(reader, email)
     except ContentUnreadable as error:
         email.refresh_from_db(fields=["blob", "text_blob", "body_error"])
         return Body(fault=str(error)) if is_readable(email) else _await_body(email)

@@ -97,6 +97,15 @@ def has_rule(user: User, kind: SenderRule.Kind, email: Email) -> bool:
     return bool(_rule_for(user, sender_of(email), kind))
 
 
+def set_rule(user: User, kind: SenderRule.Kind, email: Email, *, on: bool) -> None:
+    """Decide so for the sender of this message, or no longer. Does nothing for one that is from nobody in particular."""
+    sender = sender_of(email)
+    if sender and on:
+        SenderRule.objects.get_or_create(user=user, kind=kind, value=sender)
+    elif sender:
+        SenderRule.objects.filter(user=user, kind=kind, value__in=(sender, domain_of(sender))).delete()
+
+
 def _rule_for(
     user: User, sender: str, kind: SenderRule.Kind = SenderRule.Kind.PICTURES
 ) -> Literal["", "sender", "domain"]:

@@ -41,6 +41,7 @@ urlpatterns = [
     # One message
     path("mail/m/<slug:email_id>", mail.message, name="message"),
     path("mail/m/<slug:email_id>/content", message.content, name="message_content"),
+    path("mail/m/<slug:email_id>/colors", message.colors, name="message_colors"),
     path("mail/m/<slug:public_id>/print", printing.print_reading, name="message_print"),
     path("mail/t/<slug:public_id>/print", printing.print_reading, name="thread_print"),
     path("mail/m/<slug:email_id>/sender", sender.sender, name="message_sender"),

@@ -197,7 +197,7 @@ def _assert_safe_rules(rules: Iterable[Any], urls: _Urls | None) -> None:
         assert rule.type == "qualified-rule", text
         block = tinycss2.serialize(rule.content)
         if re.fullmatch(r"html(?:\[data-scheme=[a-z]+\])?", tinycss2.serialize(rule.prelude)):
-            assert re.fullmatch(r"background-color:[a-z0-9#,.()% -]+(?:!important)?", block), text
+            assert re.fullmatch(r"background-color:[A-Za-z0-9#,.()% -]+(?:!important)?", block), text
             continue
         for selector in re.split(r",(?![^()]*\))", tinycss2.serialize(rule.prelude).strip()):
             assert MAIL_SELECTOR.fullmatch(selector) or OWN_SELECTOR.fullmatch(selector), selector

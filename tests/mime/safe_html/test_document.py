@@ -3,7 +3,7 @@
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from webmail.mime.safe_html.document import HTML_CSS, PLAIN_TEXT_CSS, Scheme, document_headers, message_document
+from webmail.mime.safe_html.document import PLAIN_TEXT_CSS, Scheme, document_headers, message_document
 
 
 @pytest.mark.req("R2")
@@ -50,7 +50,7 @@ def test_sources_we_need_are_accepted(source: str) -> None:
 
 @pytest.mark.req("R9")
 def test_the_title_is_text() -> None:
-    html = message_document("<p>x</p>", title="</title><script>alert(1)</script>", css=HTML_CSS)
+    html = message_document("<p>x</p>", title="</title><script>alert(1)</script>", css=PLAIN_TEXT_CSS)
     tree = LexborHTMLParser(html)
     assert tree.css("script") == []
     title = tree.css_first("title")

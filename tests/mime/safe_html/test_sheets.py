@@ -114,6 +114,13 @@ def test_importance_stays_in_style_sheets() -> None:
     )
 
 
+def test_importance_does_not_get_into_the_address_of_a_picture() -> None:
+    data = "data:image/png;base64,iVBORw0KGgo="
+    sheet = read_sheet(f"p{{background:url({data}) no-repeat !important}}")
+    css = write_sheets([sheet], Look(adapts=False, refer=lambda url: url), has_body=True)
+    assert f"background-image:url({data})!important;background-repeat:no-repeat!important" in css
+
+
 @pytest.mark.parametrize(
     ("query", "kept"),
     [

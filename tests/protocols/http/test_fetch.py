@@ -6,7 +6,6 @@ import gzip
 import ipaddress
 import socket
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -356,11 +355,8 @@ def test_the_deadline_is_total_however_slowly_bytes_come(where: str) -> None:
         else:
             peer.stall()
 
-    with web(answer) as upstream:
-        started = time.monotonic()
-        with pytest.raises(DeadlineExceeded):
-            fetch(upstream.url("/"), reach(max_seconds=0.5))
-        assert time.monotonic() - started < 5, "half a second, and room for a busy machine"
+    with web(answer) as upstream, pytest.raises(DeadlineExceeded):  # it would go on for ever
+        fetch(upstream.url("/"), reach(max_seconds=0.5))
     assert MAX_SECONDS == 10
 
 

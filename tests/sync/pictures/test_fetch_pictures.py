@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from PIL import Image
 
 from accounts.models import User
@@ -17,7 +19,7 @@ from tests.protocols.loopback import Peer
 from webmail.protocols.http.fetch import MAX_BYTES
 from webmail.store import blobs, leases, pictures
 from webmail.store.errors import StorageFull
-from webmail.store.models import FetchState, RemotePicture
+from webmail.store.models import FetchState, Lease, RemotePicture
 from webmail.sync.pictures import fetch
 from webmail.workers import schedule, tasks, waiting
 
@@ -178,6 +180,17 @@ def test_a_second_worker_leaves_it_to_the_first(alice: User, upstream: Web) -> N
         fetch.fetch_pictures(alice.pk)
         assert upstream.requests == []
     fetch.fetch_pictures(alice.pk)
+    assert len(upstream.requests) == 1
+
+
+def test_what_a_dead_worker_left_is_taken_up_when_its_lease_has_ended(alice: User, upstream: Web) -> None:
+    url = upstream.url("/logo.png")
+    pictures.want_pictures(alice.pk, [url])
+    assert leases.take_lease(f"pictures:{alice.pk}", owner="the dead", seconds=60) is not None
+    fetch.fetch_pictures(alice.pk)
+    assert upstream.requests == []
+    Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert fetched(alice, url)[url].state == FetchState.DONE
     assert len(upstream.requests) == 1
 
 

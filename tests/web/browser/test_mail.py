@@ -270,7 +270,7 @@ def test_pictures_inside_a_mail_are_drawn_and_nothing_else_is_fetched(
     assert frame is not None
     frame.wait_for_function("document.images[0].naturalWidth === 1")
     assert all(address.startswith(page.url[: page.url.index("/mail")]) for address in asked)
-    expect(page.locator(".message__content .notice")).to_contain_text("1 picture or tracker")
+    expect(page.locator(".message__content .notice")).to_contain_text("1 picture blocked")
     assert faults == []
 
 

@@ -53,7 +53,9 @@ def _is_uu_line(line: bytes) -> bool:
     if not line or not 0x20 <= line[0] <= 0x60:
         return False
     needed = ((line[0] - 32 & 63) + 2) // 3 * 4 + 1
-    return needed - _MISSING <= len(line) <= needed + _ADDED and (len(line) > 1 or needed == 1)
+    # A backslash that became a yen sign in UTF-8 (see `transfer`) is one character.
+    size = len(line) - line.count(b"\xc2\xa5")
+    return needed - _MISSING <= size <= needed + _ADDED and (size > 1 or needed == 1)
 
 
 def _end_of_lines(content: bytes, start: int) -> int:

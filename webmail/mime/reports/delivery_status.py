@@ -85,7 +85,7 @@ def _candidates(message: Message) -> Iterator[bytes]:
     yield from (field_content(part) for part in parts if part.type in _STATUS_TYPES)
     for part in parts:
         if part.type not in _STATUS_TYPES and part.type not in RETURNED_TYPES and not _is_file(part):
-            content = bytes(part.decoded()[:_LOOKED_AT])
+            content = part.start(_LOOKED_AT)
             if _FINAL.search(content) and _ACTION_OR_STATUS.search(content) and (first := _FIRST_FIELD.search(content)):
                 yield content[first.start() :]
 

@@ -82,7 +82,7 @@ def _is_alternative(root: Part, part: Part) -> bool:
 def text_lines(part: Part) -> list[str]:
     """The lines of a text part, at most twice MAX_LINES; HTML as text."""
     # Only the top is turned to text: the rest may be a returned message of any size.
-    text = decode_bytes(part.decoded()[:_MAX_TEXT_BYTES], part.charset)[0]
+    text = decode_bytes(part.start(_MAX_TEXT_BYTES), part.charset)[0]
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     if part.type == "text/html" or text.lstrip()[:14].lower() in ("<!doctype html", "<html><head><"):
         text = html_to_text(text)

@@ -44,7 +44,7 @@ NOTHING: Final = Returned()
 
 def read_part(part: Part) -> Returned:
     """The returned message of a part of one of RETURNED_TYPES."""
-    return read_headers(parse_header_block(part.decoded()[:_MAX_HEADER_BYTES].lstrip(b"\r\n")))
+    return read_headers(parse_header_block(part.start(_MAX_HEADER_BYTES).lstrip(b"\r\n")))
 
 
 def read_lines(lines: Sequence[str]) -> Returned:

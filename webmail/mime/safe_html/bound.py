@@ -55,6 +55,8 @@ _RAW_TEXT_END: Final = {name: re.compile(rf"</{name}(?=[ \t\n\f\r/>])", re.IGNOR
 _NOT_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
 
 _NOTICED: Final = frozenset({"a", "img"})
+# Nothing is to be said of these but that they open and close.
+_PLAIN: Final = ALLOWED_TAGS - _NOTICED - RAW_TEXT - HIDDEN_CONTENT
 _CELLS: Final = frozenset({"td", "th"})
 _SCOPE: Final = frozenset({"table", "caption"}) | _CELLS
 _TABLE_SCOPE: Final = frozenset({"table"})
@@ -251,13 +253,14 @@ class _Reader:
 
     def read(self) -> None:
         """Read to the end, or to a tag, comment or raw text that never ends (parsers drop what follows it)."""
-        html = self._html
-        while self._position < len(html):
+        html, size = self._html, len(self._html)
+        while self._position < size:
             start = html.find("<", self._position)
             if start < 0:
                 self._add_text(html[self._position :])
                 return
-            self._add_text(html[self._position : start])
+            if start > self._position:
+                self._add_text(html[self._position : start])
             self._position = start
             if not self._read_markup():
                 return
@@ -272,7 +275,16 @@ class _Reader:
         tag = _TAG.match(html, start)
         if tag:
             self._position = tag.end()
-            return bool(tag[5]) and self._take_tag(tag)
+            name = tag[2].lower()
+            if not tag[5]:
+                return False
+            if self._hidden or name not in _PLAIN:
+                return self._take_tag(tag, name)
+            if tag[1]:
+                self.tree.close_element(name)
+            else:
+                self.tree.open_element(name, f"<{name}{_bounded(tag[3])}>")
+            return True
         if html.startswith("<!--", start):
             end = _COMMENT_END.search(html, start + 2)
             self._position = end.end() if end else start
@@ -285,8 +297,8 @@ class _Reader:
         self._position = start + 1
         return True
 
-    def _take_tag(self, tag: re.Match[str]) -> bool:
-        name, is_end = tag[2].lower(), tag[1] == "/"
+    def _take_tag(self, tag: re.Match[str], name: str) -> bool:
+        is_end = tag[1] == "/"
         if self._hidden and not self._take_hidden(tag, name, is_end=is_end):
             return True
         if name == "plaintext" and not is_end:

@@ -102,17 +102,17 @@ def write_declarations(declarations: Iterable[Declaration], look: Look, *, keeps
     written = []
     has_picture = False
     for each in declarations:
+        target = look.refer(each.url) if each.url else ""
+        if target is None:
+            continue
         text = each.adapted if look.adapts else each.plain
-        if each.url:
-            target = look.refer(each.url)
-            if target is None:
-                continue
-            has_picture = True
-            text = text.replace(_URL_SLOT, f"url({quote(target, safe=_URL_CHARS)})", 1)
         if look.remembers_text and text.startswith("color:"):
             text += f";{TEXT_PROPERTY}:{each.plain[len('color:') :]}"
         if keeps_importance and each.is_important:
             text = text.replace(";", "!important;") + "!important"
+        if target:  # last: the address of a picture may hold a semicolon
+            has_picture = True
+            text = text.replace(_URL_SLOT, f"url({quote(target, safe=_URL_CHARS)})", 1)
         written.append(text)
     if has_picture and look.remembers_text:
         written.append(ON_PICTURE)

@@ -100,18 +100,13 @@ PLAIN_TEXT_CSS: Final = """
 .plain .signature { margin-top: 1em; color: var(--quiet); }
 """
 
-# For a page that shows mail on white paper only.
-HTML_CSS: Final = """
-:root { color-scheme: only light; }
-"""
-
 
 def message_document(
     body_html: str, *, title: str, css: str = "", scheme: Scheme = "auto", own_css: str = "", measures: bool = False
 ) -> str:
     """Return a complete HTML document around a cleaned body, which lies in `<div class="pb-body">`, as high as the mail.
 
-    `css` is `SafeHtml.css`, or ours; `own_css` is ours and has the last word. `scheme`: light or dark for certain, or as the
+    `css` is `SafeHtml.css`, after ours for plain text if there is any; `own_css` is ours and has the last word. `scheme`: light or dark for certain, or as the
     device. `measures`: the document of a frame's twin. Raises `ValueError` for a style sheet that could end its element.
     `title` is hostile text and escaped (R9).
     """

@@ -26,6 +26,7 @@ MAX_RULES: Final = 3_000
 MAX_SELECTORS: Final = 8_000
 MAX_MEDIA_DEPTH: Final = 3
 MAX_CSS_CHARS: Final = 400_000
+_STATES: Final = (":hover", ":active", ":focus", ":visited", ":link")
 _MAX_REMEMBERED: Final = 30_000
 
 # How the body of the document is found, in each scheme that a rule may ask for. Without weight of their own in the cascade.
@@ -64,7 +65,7 @@ class StyleSheet:
         return any(
             rule.media.scheme == "dark" and any("color" in each.plain for each in rule.declarations)
             for rule in self.rules
-        ) or any("light-dark" in each.plain for rule in self.rules for each in rule.declarations)
+        )
 
 
 def read_sheet(text: str, media: str = "") -> StyleSheet:
@@ -186,8 +187,8 @@ class _Reader:
             return
         block = tinycss2.parse_blocks_contents(node.content, skip_comments=True, skip_whitespace=True)
         declarations = read_declarations(block)
-        if any(":hover" in each or ":active" in each or ":focus" in each for each in selectors):
-            # A picture that is fetched only then would tell the sender where the reader points.
+        if any(state in each for each in selectors for state in _STATES):
+            # A picture that is fetched only then would tell the sender what the reader does.
             declarations = tuple(each for each in declarations if not each.url)
         if declarations:
             self._selectors += len(selectors)

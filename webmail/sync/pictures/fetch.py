@@ -24,7 +24,7 @@ from webmail.store.models import RemotePicture
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 6  # as many as a browser asks one server for
-BATCH = 60
+BATCH = 18  # what is asked for meanwhile comes after this many: at most half a minute, whatever a slow server does
 LEASE_S = 120.0  # longer than one picture may take, drawing included
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import SenderRule
 from webmail.store.emails import keywords_of
 from webmail.store.queries.emails import get_email_for
+from webmail.web.bodies import Reader
 from webmail.web.came_back import find_blocks
 from webmail.web.reading import MessageView, build_message
+from webmail.web.remote_content import set_rule
 from webmail.web.requests import UserRequest, signed_in
 from webmail.web.rows import own_addresses
 from webmail.web.wishes import Wish
@@ -28,13 +31,11 @@ def content(request: UserRequest, email_id: str) -> HttpResponse:
     count = int(polls) + 1 if polls.isdecimal() and len(polls) < 4 else 1
     own = own_addresses(request.user)
     view = build_message(
-        request.user,
+        Reader(request.user, own, Wish.of(request.GET)),
         email,
-        own=own,
         keywords=keywords_of([email.pk])[email.pk],
         is_open=True,
         came_back=find_blocks(request.user, [email], own=own).get(email.pk),
-        wish=Wish.of(request.GET),
     )
     return render(
         request,
@@ -47,3 +48,14 @@ def _is_moving(view: MessageView) -> bool:
     """A large message may take as long as it comes at all."""
     coming = view.body.arriving if view.body is not None else None
     return coming is not None and coming.is_moving
+
+
+@signed_in
+@require_POST
+def colors(request: UserRequest, email_id: str) -> HttpResponse:
+    """Posted: `show`: original keeps the colours of this sender's mail when pages are dark, anything else adapts them again."""
+    email = get_email_for(request.user, email_id)
+    set_rule(request.user, SenderRule.Kind.ORIGINAL_COLORS, email, on=request.POST.get("show") == "original")
+    response = redirect("message_content" if request.htmx else "message", email_id)
+    response.status_code = 303
+    return response

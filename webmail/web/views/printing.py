@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from webmail.store.emails import keywords_of
+from webmail.web.bodies import Reader
 from webmail.web.reading import MessageView, build_message, emails_to_read
 from webmail.web.requests import UserRequest, signed_in
 from webmail.web.rows import own_addresses
@@ -23,10 +24,10 @@ ON_PAPER = Wish(original=True, quoted=True)
 def print_reading(request: UserRequest, public_id: str) -> HttpResponse:
     """One message, or all of a thread in their order. Remote pictures are left out, as on a page that nobody asked for them."""
     emails = emails_to_read(request.user, public_id)[:MAX_PRINTED]
-    own, keywords = own_addresses(request.user), keywords_of([email.pk for email in emails])
+    keywords = keywords_of([email.pk for email in emails])
+    reader = Reader(request.user, own_addresses(request.user), ON_PAPER)
     messages: list[MessageView] = [
-        build_message(request.user, email, own=own, keywords=keywords[email.pk], is_open=True, wish=ON_PAPER)
-        for email in emails
+        build_message(reader, email, keywords=keywords[email.pk], is_open=True) for email in emails
     ]
     subject = next((email.subject.strip() for email in emails if email.subject.strip()), "")
     return render(

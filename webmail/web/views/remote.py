@@ -5,8 +5,7 @@ No view here dials out. A page asks for a row and waits for it without holding a
 
 from __future__ import annotations
 
-import asyncio
-import time
+from functools import partial
 
 from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,14 +19,13 @@ from webmail.store.queries.emails import get_email_for
 from webmail.web import remote_content
 from webmail.web.bodies import ContentUnreadable, read_form
 from webmail.web.content_links import open_content
+from webmail.web.held import wait_for
 from webmail.web.inert import make_inert
 from webmail.web.requests import UserRequest, signed_in
 from webmail.web.text import with_query
 
 PICTURES = "pictures"  # in the query of an address: the reader has just asked for them
 WAIT_S = 12.0  # a worker takes 10 s at most to fetch one
-FIRST_LOOK_S = 0.1
-LAST_LOOK_S = 0.6  # between two looks, later
 KEPT_S = 7 * 24 * 3600  # by the reader's own browser; the key in the address ends sooner
 
 
@@ -35,8 +33,8 @@ KEPT_S = 7 * 24 * 3600  # by the reader's own browser; the key in the address en
 async def picture(request: HttpRequest, key: str, email_id: str, inner: str, number: str) -> HttpResponse:
     """The n-th picture from elsewhere of a message, for who may see it now. The reader's browser only ever asks us."""
     user_id, url = await sync_to_async(_ask_for)(key, email_id, inner, int(number))
-    found = await _wait_for(user_id, pictures.url_hash(url))
-    if not found.is_over:
+    found = await wait_for(partial(pictures.finished, user_id, pictures.url_hash(url)), seconds=WAIT_S)
+    if found is None:
         return _nothing(504)
     if found.blob is None:
         return _nothing(404)
@@ -66,19 +64,6 @@ def _ask_for(key: str, email_id: str, inner: str, number: int) -> tuple[int, str
         others = [ref.url for ref in remote if ref.tracker is None]
         pictures.want_pictures(opened.user.pk, [url, *others])
     return opened.user.pk, url
-
-
-async def _wait_for(user_id: int, url_key: str) -> pictures.Fetched:
-    """Look until it is over or the time has passed, less and less often."""
-    ends_at = time.monotonic() + WAIT_S
-    pause = FIRST_LOOK_S
-    while True:
-        found = await pictures.look_for(user_id, url_key)
-        left = ends_at - time.monotonic()
-        if found.is_over or left <= 0:
-            return found
-        await asyncio.sleep(min(pause, left))
-        pause = min(pause * 1.3, LAST_LOOK_S)
 
 
 def _read(user_id: int, url: str, blob: Blob) -> bytes:
