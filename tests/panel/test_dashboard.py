@@ -14,7 +14,8 @@ from tests.outbox.letters import submit
 from webmail.journal.models import Action
 from webmail.outbox.models import Submission, SubmissionEvent
 from webmail.panel import health
-from webmail.store.models import Email, Heartbeat
+from webmail.store.indexing import UNREADABLE
+from webmail.store.models import Email, Heartbeat, RemotePicture, SenderCheck
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.panel.urls")]
 
@@ -155,12 +156,16 @@ def test_what_holds_people_up_comes_first(operator: Client, account: MailAccount
 
 def test_queues_tell_how_much_waits_and_since_when(operator: Client, account: MailAccount):
     mailbox = factories.make_mailbox(account)
-    wanted, _other = factories.make_email(mailbox), factories.make_email(mailbox)
+    wanted, other = factories.make_email(mailbox), factories.make_email(mailbox)
     Email.objects.filter(pk=wanted.pk).update(body_wanted_at=timezone.now() - timedelta(hours=2))
     Action.objects.create(account=account, kind=Action.Kind.MOVE, created_at=timezone.now() - timedelta(hours=3))
     submit(account)
+    SenderCheck.objects.create(email=wanted, wanted_at=timezone.now() - timedelta(hours=4))
+    RemotePicture.objects.create(user=account.user, url_hash="0" * 64, url="https://example.org/a.png", state="done")
+    Email.objects.filter(pk=other.pk).update(is_indexed=True, body_error=UNREADABLE)
     rows = operator.get("/admin/").context["queues"]["rows"]
-    assert [row[1] for row in rows] == [1, 1, 1, 2, 0]
+    assert [row[1] for row in rows] == [1, 1, 1, 1, 0, 0, 0, 1, 1]
+    assert "4\xa0hours" in rows[7][2]
     assert "3\xa0hours" in rows[1][2]
     assert "2\xa0hours" in rows[2][2]
 

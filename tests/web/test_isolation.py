@@ -64,7 +64,6 @@ CASES: dict[str, Case] = {
     "message_print": Case(),
     "thread_print": Case(),
     "message_nested": Case((404,)),  # there is none within it
-    "remote_rule": Case(LED_ON, "POST", {"show": "sender"}),
     "message_sender": Case(LED_ON),
     "message_source": Case(),
     "message_download": Case(),

@@ -40,7 +40,7 @@ def test_hostile_input_is_parsed_in_the_cpu_worker_only():
     router = app.amqp.router
     queues = {name: router.route({}, name)["queue"].name for name in BODIES}
 
-    assert {name for name, queue in queues.items() if queue == "cpu"} == {"index.account"}
+    assert {name for name, queue in queues.items() if queue == "cpu"} == {"index.account", "drawings.make"}
     assert set(queues.values()) == {"cpu", "net"}
 
 

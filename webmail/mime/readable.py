@@ -174,14 +174,15 @@ def _from_html(message: Message, body: BodyParts, options: Mapping[str, Any], ab
         _add_part(found, part, prefix)
     found.others += rest
     found.is_truncated |= bool(rest)
-    html = "\n".join(found.html)
+    html, css = "\n".join(found.html), "\n".join(filter(None, found.css))
     # Asked of what was written: a picture that the text does not show is a file.
-    drawn = [part for part in rasters if f'"{escape(prefix)}{part.part_id}"' in html]
+    written = f"{html}\n{css}"
+    drawn = [part for part in rasters if any(f"{escape(prefix)}{part.part_id}{end}" in written for end in ('"', ")"))]
     files = [part for part in (*found.others, *body.attachments) if part not in drawn]
     return Readable(
         **about,
         html=html,
-        css="\n".join(filter(None, found.css)),
+        css=css,
         has_own_dark=any(found.own_dark),
         drawn=_files(drawn, message),
         files=_files(dict.fromkeys(files), message),

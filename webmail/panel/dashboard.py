@@ -20,7 +20,7 @@ from webmail.outbox.models import HeldFor, Phase, Submission
 from webmail.outbox.queries import QueueFigures, queue_figures
 from webmail.panel import cells, health
 from webmail.panel.site import panel_site
-from webmail.store.models import Heartbeat, HostGate, Mailbox
+from webmail.store.models import Drawing, Heartbeat, HostGate, Mailbox, RemotePicture, SenderCheck
 
 DANGER = "danger"
 WARNING = "warning"
@@ -166,6 +166,15 @@ def _queue_table(submissions: QueueFigures, journal: health.JournalFigures) -> d
         [_("Bodies somebody waits for"), bodies.length, cells.moment(bodies.oldest_at)],
         [_("Bodies to be fetched"), health.missing_bodies().length, cells.moment(None)],
         [_("Messages to be indexed"), unindexed.length, cells.moment(None)],
+        *(
+            [words, found.length, cells.moment(found.oldest_at)]
+            for words, found in (
+                (_("Remote pictures to be fetched"), health.awaited(RemotePicture.objects.all())),
+                (_("Thumbnails and pages to be drawn"), health.awaited(Drawing.objects.all())),
+                (_("Senders to be checked"), health.awaited(SenderCheck.objects.all())),
+            )
+        ),
+        [_("Messages that could not be taken apart"), health.unreadable_emails(), cells.moment(None)],
     ]
     return {"headers": [_("Queue"), _("Waiting"), _("Oldest due")], "rows": rows}
 

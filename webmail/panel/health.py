@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -22,7 +23,8 @@ from webmail.outbox.models import Phase, Report, Submission, SubmissionEvent, Su
 from webmail.outbox.queries import MANY_TRIES
 from webmail.outbox.queue.schedule import TELL_AFTER
 from webmail.store.blobs import LOW_SPACE_BYTES, LOW_SPACE_SHARE
-from webmail.store.models import Email, Heartbeat, HostGate, Mailbox
+from webmail.store.indexing import TOO_LARGE, UNREADABLE
+from webmail.store.models import Email, FetchState, Heartbeat, HostGate, Mailbox
 
 # 15 minutes late (R94): a full pass of an account whose server announces mail is due every 15 minutes (sync Y79).
 LATE_AFTER = timedelta(minutes=30)
@@ -211,6 +213,17 @@ def wanted_bodies() -> QueueLength:
 def unindexed_emails() -> QueueLength:
     """Messages whose bytes are here and still to be parsed."""
     return QueueLength(_count(Email.objects.filter(is_indexed=False, blob__isnull=False)), None)
+
+
+def awaited(rows: QuerySet[Any]) -> QueueLength:
+    """What readers wait for a worker to fetch, draw or check: rows of `store.models.reading`."""
+    found = rows.filter(state=FetchState.WANTED).order_by().aggregate(length=Count("id"), oldest=Min("wanted_at"))
+    return QueueLength(min(found["length"], MAX_COUNTED), found["oldest"])
+
+
+def unreadable_emails() -> int:
+    """Messages that could not be taken apart within the limits; their sources can be downloaded."""
+    return _count(Email.objects.filter(is_indexed=True, body_error__in=(UNREADABLE, TOO_LARGE)))
 
 
 def disk_figures() -> list[DiskFigures]:
