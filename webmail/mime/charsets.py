@@ -15,6 +15,8 @@ from webmail.mime.limits import MAX_DETECT_BYTES
 __all__ = ["decode_bytes", "find_codec", "html_charset"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# A label is remembered with what it means; a longer one is none.
+_MAX_LABEL_CHARS = 80
 _UTF_8 = ("utf-8", "utf-8-sig")
 _NOT_A_GUESS = ("utf-8", "utf-8-sig", "ascii")
 _UTF_16 = ("utf-16", "utf-16-le", "utf-16-be")
@@ -66,7 +68,7 @@ def decode_bytes(raw: bytes, charset: str | None) -> tuple[str, bool]:
 
     `charset`: the label, or None where there was none (RFC 8621 4.1.4 then allows a guess).
     """
-    codec = find_codec(charset) if charset else "ascii"
+    codec = find_codec(charset[:_MAX_LABEL_CHARS]) if charset else "ascii"
     if codec in ("ascii", "cp1252", "utf-8") and raw.isascii():
         if b"\x1b" in raw and (seven_bit := _iso_2022_codec(raw)):
             return _decode_declared(raw, seven_bit)

@@ -17,6 +17,7 @@ _BARE_TYPES = {
     "html": "text/html",
 }
 _SWAPPED_TYPES = {"plain/text": "text/plain", "html/text": "text/html"}
+_MAX_CHARSET_CHARS = 80
 # The encodings as nearly all programs write them.
 _ENCODINGS = {
     b"7bit": "7bit",
@@ -42,7 +43,11 @@ def describe(headers: Headers, content_type: ParameterValue, default_type: str |
         part_id=None,
         type=kind,
         headers=headers,
-        charset=(clean_text(charset).lower() or "us-ascii") if charset is not None else "us-ascii" if is_text else None,
+        charset=(clean_text(charset[:_MAX_CHARSET_CHARS]).lower() or "us-ascii")
+        if charset is not None
+        else "us-ascii"
+        if is_text
+        else None,
         disposition=clean_text(disposition.value) or None,
         name=name or None,
         cid=_content_id(raw_cid) if raw_cid is not None else None,

@@ -23,7 +23,7 @@ _URL_CHARS: Final = rf"[^{_NO_URL}]"
 # Ends in letters or in Punycode: not in a number, so that a version or a file ("a@1.2") is no address.
 _DOMAIN: Final = rf"(?:[\w-]{{1,63}}\.){{1,{_MAX_LABELS}}}(?:xn--[a-z0-9-]{{2,59}}|[^\W\d_]{{2,24}})(?![\w@-])"
 _LINK: Final = re.compile(
-    rf"(?<![\w@.-])(?:https?://{_URL_CHARS}{{1,{MAX_URL_CHARS}}}"
+    rf"(?<![\w@.-])(?:https?://(?=[\w\[]){_URL_CHARS}{{1,{MAX_URL_CHARS}}}"
     rf"|www\.(?=[\w-]{{1,63}}\.[\w-]){_URL_CHARS}{{1,{MAX_URL_CHARS}}}"
     rf"|mailto:[\w.!#$%&*+/=?^-]{{1,64}}@{_URL_CHARS}{{1,400}}"
     rf"|[\w.!#$%&*+=?^-]{{1,64}}@{_DOMAIN})",

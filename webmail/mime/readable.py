@@ -21,6 +21,7 @@ from webmail.mime.attached.invitations import Invitation, read_invitation
 from webmail.mime.attached.kinds import RASTER_TYPES, describe_file
 from webmail.mime.authenticity.claims import SenderClaims, read_claims
 from webmail.mime.body import BodyParts, decompose
+from webmail.mime.content_defects import find_defects
 from webmail.mime.filenames import safe_filename
 from webmail.mime.limited.answer import Answer
 from webmail.mime.opened import open_message
@@ -156,7 +157,7 @@ def _about(message: Message, body: BodyParts) -> dict[str, Any]:
         "protection": find_protection(message),
         "partial": find_partial(message),
         "receipt": receipt_wanted(message),
-        "defects": message.defects,
+        "defects": find_defects(message),
     }
 
 
@@ -219,7 +220,7 @@ def _add_part(found: _Body, part: Part, prefix: str) -> None:
 
 def _from_text(message: Message, body: BodyParts, about: Mapping[str, Any]) -> Readable:
     shown, rest = _that_fit([part for part in body.text_body if part.type.startswith("text/")])
-    pictures = [part for part in body.text_body if part.type in RASTER_TYPES]
+    pictures = list(dict.fromkeys(part for part in body.text_body if part.type in RASTER_TYPES))
     others = [part for part in body.text_body if part not in shown and part not in pictures]
     pieces = [_plain_text(part) for part in shown]
     return Readable(
@@ -230,7 +231,7 @@ def _from_text(message: Message, body: BodyParts, about: Mapping[str, Any]) -> R
         ),
         is_fixed_width=any(map(needs_fixed_width, pieces)),
         pictures=_files(pictures, message),
-        files=_files(dict.fromkeys((*others, *body.attachments)), message),
+        files=_files((part for part in dict.fromkeys((*others, *body.attachments)) if part not in pictures), message),
         is_truncated=bool(rest) or any(len(piece) > MAX_PLAIN_CHARS for piece in pieces),
         lacks_pictures=any(part.part_id in message.left_out for part in pictures),
     )
