@@ -19,7 +19,7 @@ PAGES := templates/web -name '*.html'
 DJANGO_TEMPLATES := templates -path templates/web -prune -o -name '*.html'
 
 .DEFAULT_GOAL := help
-.PHONY: help run venv venv-dev frontend system-packages test test-fast faults check fix bench lock clean
+.PHONY: help run venv venv-dev frontend system-packages test test-fast faults fuzz attacks check fix bench lock clean
 
 # Shell functions of the recipes below.
 define FUNCTIONS
@@ -147,6 +147,12 @@ faults: system-packages venv-dev frontend ## The long lane: kills, cuts, full di
 		name=PILLARBOX_FAULT_$${amount%%=*}; eval "export $$name=\$${$$name:-$${amount#*=}}"; \
 	done; \
 	PILLARBOX_FIRST_SYNC_MESSAGES=2000 $(BIN)/python -m pytest -n 0 -rA --timeout 3600 tests/faults tests/sync_servers/test_first_sync.py $(ARGS)
+
+fuzz: venv-dev ## Mutated messages for SECONDS of CPU time (600) from SEED (1); --case N of tests.fuzz repeats one
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
+
+attacks: system-packages venv-dev frontend ## Every hostile vector in every place, in Chromium; make test takes a sample
+	@PILLARBOX_XSS_FULL=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) -rA --timeout 900 tests/security $(ARGS)
 
 check: venv-dev ## Formatting, lint, types, layers, templates, migrations
 	@$(SH) \

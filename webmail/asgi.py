@@ -10,9 +10,8 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webmail.settings")
 application = get_asgi_application()
 
-from webmail.workers.heartbeat import Heartbeat  # noqa: E402 - models exist only now
-
 from webmail.mime.limited.children import warm_up  # noqa: E402 - after the heaviest imports
+from webmail.workers.heartbeat import Heartbeat  # noqa: E402 - models exist only now
 
 Heartbeat("web").start()
 # The first message that is opened should not wait for the process that reads it.

@@ -1,4 +1,5 @@
 // One behaviour a module; each listens on the document, so that what htmx swaps in needs no wiring.
+import "./trusted_types.js";
 import "./morph.js";
 import "./status.js";
 import "./toasts.js";

@@ -27,6 +27,7 @@ KNOWN: dict[str, Known] = {
     "webmail/mime/addresses.py:_FAST": Known("a loop that ends where it does not match", MATCH),
     "webmail/mime/addresses.py:_QUOTED": Known("not tried again once a closing quote is missing", MATCH),
     "webmail/mime/headers.py:_FIELD": Known("matched at the beginnings of lines", MATCH),
+    "webmail/mime/parse.py:_DELIMITER_END": Known("matched behind a delimiter, which holds a line end", MATCH),
     "webmail/mime/html_text.py:_TAG": Known("not tried again after fifty failures", MATCH),
     "webmail/mime/quotes/containers.py:_ATTRIBUTE": Known(HTML_TAGS, MATCH),
     "webmail/mime/safe_html/notices.py:_ATTRIBUTE": Known(HTML_TAGS, MATCH),
@@ -38,6 +39,7 @@ KNOWN: dict[str, Known] = {
     "webmail/mime/reports/bounces.py:_SENDER": Known("a line", max_chars=REPORT_LINE),
     "webmail/mime/reports/layouts.py:ABOUT_MAIL": Known("the beginning of a text", max_chars=8_000),
     "webmail/mime/reports/layouts.py:FAILURE": Known("a line, or the beginning of a text", max_chars=REPORT_TEXT),
+    "webmail/mime/plain_links.py:_RUN_ON": Known("an address, which was cut", max_chars=2_000),
     "webmail/mime/trackers.py:pattern": Known("recognise() matches it; the address was cut", MATCH, 2_000),
     "webmail/mime/trackers.py:_PATHS": Known("recognise() matches it; the address was cut", MATCH, 2_000),
     "webmail/urls.py": Known("a longer path has been refused", FULLMATCH, PATH),
@@ -50,7 +52,7 @@ KNOWN: dict[str, Known] = {
 
 # Function that puts a pattern together at run time: an example of what it makes, or None where that happens on import.
 COMPOSED: dict[str, tuple[str, ...] | None] = {
-    "webmail/mime/parse.py:split_at": (r"\n--a+(--)?[ \t]*+(?=\r?\n|\Z)", r"\n--\-\-\-(--)?[ \t]*+(?=\r?\n|\Z)"),
+    "webmail/mime/parse.py:find_delimiter": (r"\n--a+(--)?[ \t]*+(?=\r?\n|\Z)", r"\n--\-\-\-(--)?[ \t]*+(?=\r?\n|\Z)"),
     "webmail/mime/safe_html/bound.py:_enter_hidden": (r"(?i:</script)",),
     "webmail/mime/reports/layouts.py:_row": None,
     "webmail/mime/trackers.py:_compiled_hosts": None,

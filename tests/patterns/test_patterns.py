@@ -63,7 +63,7 @@ def test_the_list_holds_what_is_made_on_import_in_tables_and_in_functions() -> N
     labels = {found.label for found in all_patterns()}
     assert "webmail/mime/headers.py:_FIELD" in labels
     assert "webmail/mime/reports/layouts.py:_row" in labels
-    assert "webmail/mime/parse.py:split_at" in labels
+    assert "webmail/mime/parse.py:find_delimiter" in labels
     assert any("capabilities.py" in label for label in labels)
 
 

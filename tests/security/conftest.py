@@ -60,7 +60,13 @@ def chromium(listeners: Listeners, tmp_path_factory: pytest.TempPathFactory) -> 
             str(profile),
             executable_path=path,
             args=[
-                *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-lcd-text"),
+                *(
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-background-networking",
+                    "--no-first-run",
+                    "--disable-lcd-text",
+                ),
                 *("--disable-component-update", "--disable-sync"),
                 *listeners.arguments(),
             ],

@@ -36,16 +36,56 @@ def everywhere(vector: Vector, *, number: int) -> bytes:
     )
     # As they come, without any encoding.
     head += b"Message-ID: <" + raw + b"@example.net>\r\nIn-Reply-To: <" + raw + b">\r\nReferences: <" + raw + b">\r\n"
-    head += b"List-Unsubscribe: <https://x.example/" + raw + b">, <mailto:" + raw + b">\r\nAuthentication-Results: " + raw + b"; dkim=pass\r\n"
+    head += (
+        b"List-Unsubscribe: <https://x.example/"
+        + raw
+        + b">, <mailto:"
+        + raw
+        + b">\r\nAuthentication-Results: "
+        + raw
+        + b"; dkim=pass\r\n"
+    )
     parts = [
         part(b"Content-Type: text/html; charset=utf-8\r\n", vector.html.encode("utf-8", "replace")),
         part(b"Content-Type: text/plain; charset=utf-8; format=flowed\r\n", vector.html.encode("utf-8", "replace")),
         part(_file_head(vector, "application/octet-stream"), b"x"),
         # A type, a name, an id and a charset that are hostile themselves, raw and quoted.
-        part(b"Content-Type: " + raw + b'; charset="' + raw + b'"; name="' + raw + b'"\r\nContent-ID: <' + raw + b">\r\n", b"x"),
-        part(b"Content-Type: image/" + raw[:60] + b"\r\nContent-ID: <" + raw + b">\r\nContent-Location: " + raw + b"\r\nContent-Description: " + raw + b"\r\n", b"x"),
-        part(b'Content-Type: text/plain; charset="' + raw[:200] + b'"\r\nContent-Disposition: attachment; filename="' + raw + b'"\r\n', vector.html.encode("utf-8", "replace")),
-        part(_file_head(vector, "text/calendar; method=REQUEST; charset=utf-8", suffix=".ics"), invitation(line).encode("utf-8", "replace")),
+        part(
+            b"Content-Type: "
+            + raw
+            + b'; charset="'
+            + raw
+            + b'"; name="'
+            + raw
+            + b'"\r\nContent-ID: <'
+            + raw
+            + b">\r\n",
+            b"x",
+        ),
+        part(
+            b"Content-Type: image/"
+            + raw[:60]
+            + b"\r\nContent-ID: <"
+            + raw
+            + b">\r\nContent-Location: "
+            + raw
+            + b"\r\nContent-Description: "
+            + raw
+            + b"\r\n",
+            b"x",
+        ),
+        part(
+            b'Content-Type: text/plain; charset="'
+            + raw[:200]
+            + b'"\r\nContent-Disposition: attachment; filename="'
+            + raw
+            + b'"\r\n',
+            vector.html.encode("utf-8", "replace"),
+        ),
+        part(
+            _file_head(vector, "text/calendar; method=REQUEST; charset=utf-8", suffix=".ics"),
+            invitation(line).encode("utf-8", "replace"),
+        ),
         part(_file_head(vector, "text/vcard; charset=utf-8", suffix=".vcf"), card(line).encode("utf-8", "replace")),
         part(_file_head(vector, "message/rfc822", suffix=".eml"), within(vector)),
         part(_file_head(vector, "text/html; charset=utf-8", suffix=".html"), vector.html.encode("utf-8", "replace")),
@@ -55,7 +95,7 @@ def everywhere(vector: Vector, *, number: int) -> bytes:
     return head + b"\r\n" + b"".join(b"--outer\r\n" + one for one in parts) + b"--outer--\r\n"
 
 
-def html_only(vector: Vector, *, number: int, cid: str = "") -> bytes:
+def html_only(vector: Vector, *, number: int) -> bytes:
     """The hostile text as the HTML of a message without anything else."""
     head = f"From: Ben <vector{number}@example.net>\r\nTo: box@example.org\r\nSubject: vector {number}\r\nMessage-ID: <html-{number}@x>\r\nMIME-Version: 1.0\r\n"
     return head.encode() + part(b"Content-Type: text/html; charset=utf-8\r\n", vector.html.encode("utf-8", "replace"))
@@ -65,7 +105,9 @@ def text_only(vectors: list[Vector], *, number: int) -> bytes:
     """Several hostile texts as the plain text of a message, each also behind "> "."""
     texts = [f"{one.html}\n\nOn Monday {one.line} wrote:\n> {one.line}\n-- \n{one.line}\n\n" for one in vectors]
     head = f"From: Ben <text{number}@example.net>\r\nTo: box@example.org\r\nSubject: text {number}\r\nMessage-ID: <text-{number}@x>\r\nMIME-Version: 1.0\r\n"
-    return head.encode() + part(b"Content-Type: text/plain; charset=utf-8\r\n", "\n".join(texts).encode("utf-8", "replace"))
+    return head.encode() + part(
+        b"Content-Type: text/plain; charset=utf-8\r\n", "\n".join(texts).encode("utf-8", "replace")
+    )
 
 
 def report(vectors: list[Vector], *, number: int) -> bytes:
@@ -92,7 +134,11 @@ def report(vectors: list[Vector], *, number: int) -> bytes:
 
 def within(vector: Vector) -> bytes:
     """A message to put into another one."""
-    head = header("From", f"{encoded(vector.line)} <inner@example.net>") + header("Subject", encoded(vector.line)) + b"MIME-Version: 1.0\r\n"
+    head = (
+        header("From", f"{encoded(vector.line)} <inner@example.net>")
+        + header("Subject", encoded(vector.line))
+        + b"MIME-Version: 1.0\r\n"
+    )
     return head + part(b"Content-Type: text/html; charset=utf-8\r\n", vector.html.encode("utf-8", "replace"))
 
 
@@ -102,9 +148,25 @@ def invitation(line: str) -> str:
     parameter = line.replace('"', "'")
     rows = [
         *("BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{text}", "METHOD:REQUEST", "BEGIN:VEVENT", f"UID:{text}"),
-        *("DTSTAMP:20260303T120000Z", "DTSTART:20260304T120000Z", "DTEND:20260304T130000Z", f"SUMMARY:{text}", f"LOCATION:{text}"),
-        *(f"DESCRIPTION:{text}", f'ORGANIZER;CN="{parameter}":mailto:{text}', f'ATTENDEE;CN="{parameter}";PARTSTAT=ACCEPTED:mailto:a@example.org'),
-        *(f"URL:{text}", f"CATEGORIES:{text}", f"COMMENT:{text}", f"X-ALT-DESC;FMTTYPE=text/html:{text}", f"ATTACH:{text}"),
+        *(
+            "DTSTAMP:20260303T120000Z",
+            "DTSTART:20260304T120000Z",
+            "DTEND:20260304T130000Z",
+            f"SUMMARY:{text}",
+            f"LOCATION:{text}",
+        ),
+        *(
+            f"DESCRIPTION:{text}",
+            f'ORGANIZER;CN="{parameter}":mailto:{text}',
+            f'ATTENDEE;CN="{parameter}";PARTSTAT=ACCEPTED:mailto:a@example.org',
+        ),
+        *(
+            f"URL:{text}",
+            f"CATEGORIES:{text}",
+            f"COMMENT:{text}",
+            f"X-ALT-DESC;FMTTYPE=text/html:{text}",
+            f"ATTACH:{text}",
+        ),
         *(f"CONFERENCE;VALUE=URI:{text}", f"STATUS:{text}", "END:VEVENT", "END:VCALENDAR"),
     ]
     return "\r\n".join(map(_folded, rows)) + "\r\n"
@@ -113,8 +175,26 @@ def invitation(line: str) -> str:
 def card(line: str) -> str:
     """A card (RFC 6350) with the text in each property that is shown."""
     text = line.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
-    names = ("FN", "N", "NICKNAME", "ORG", "TITLE", "ROLE", "NOTE", "EMAIL", "TEL", "URL", "ADR;TYPE=home", "PHOTO;VALUE=uri", "X-OWN", "CATEGORIES")
-    return "\r\n".join(map(_folded, ["BEGIN:VCARD", "VERSION:3.0", *(f"{name}:{text}" for name in names), "END:VCARD"])) + "\r\n"
+    names = (
+        "FN",
+        "N",
+        "NICKNAME",
+        "ORG",
+        "TITLE",
+        "ROLE",
+        "NOTE",
+        "EMAIL",
+        "TEL",
+        "URL",
+        "ADR;TYPE=home",
+        "PHOTO;VALUE=uri",
+        "X-OWN",
+        "CATEGORIES",
+    )
+    return (
+        "\r\n".join(map(_folded, ["BEGIN:VCARD", "VERSION:3.0", *(f"{name}:{text}" for name in names), "END:VCARD"]))
+        + "\r\n"
+    )
 
 
 def part(head: bytes, content: bytes) -> bytes:

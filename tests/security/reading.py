@@ -42,7 +42,8 @@ class Tour:
     def visit(self, address: str, *, statuses: Collection[int] = (200,)) -> list[Frame]:
         """Open a page of ours, and look at it and at every message in it; returns the frames of the messages."""
         response = self.page.goto(address, wait_until="load")
-        assert response is not None and response.status in statuses, f"{response and response.status} of {address}"
+        assert response is not None
+        assert response.status in statuses, f"{response and response.status} of {address}"
         self.page.evaluate(UNFOLD)
         self.pages += 1
         frames = self._frames()
@@ -83,7 +84,9 @@ class Tour:
         if not wanted:
             return []
         self.page.wait_for_function(
-            "count => document.querySelectorAll('.message__body.is-measured').length === count", arg=wanted, timeout=FRAME_MS
+            "count => document.querySelectorAll('.message__body.is-measured').length === count",
+            arg=wanted,
+            timeout=FRAME_MS,
         )
         elements = self.page.locator(TWIN).element_handles()
         assert {element.get_attribute("sandbox") for element in elements[:1]} == {"allow-scripts"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from accounts.models import MailAccount
 from tests.factories import make_item
 from webmail.mime.headers import parse_list_headers
 from webmail.store import blobs, emails, ingest
@@ -17,10 +16,13 @@ PER_PAGE = 20  # as many as the pane opens at once
 def deliver(mailbox: Mailbox, messages: Sequence[bytes], *, keywords: Sequence[str] = ()) -> list[Email]:
     """All of these in one go, parsed as the worker would."""
     items = [
-        make_item(mailbox, headers=parse_list_headers(head_of(raw)), size_bytes=len(raw), keywords=keywords) for raw in messages
+        make_item(mailbox, headers=parse_list_headers(head_of(raw)), size_bytes=len(raw), keywords=keywords)
+        for raw in messages
     ]
     ids = ingest.ingest_emails(mailbox.account_id, items)
-    emails.attach_blobs(mailbox.account_id, [(pk, blobs.put_blob(raw).pk) for pk, raw in zip(ids, messages, strict=True)])
+    emails.attach_blobs(
+        mailbox.account_id, [(pk, blobs.put_blob(raw).pk) for pk, raw in zip(ids, messages, strict=True)]
+    )
     index_account(mailbox.account_id)
     found = Email.objects.in_bulk(ids)
     return [found[pk] for pk in ids]
@@ -38,8 +40,3 @@ def conversations(found: Sequence[Email]) -> list[list[Email]]:
         Email.objects.filter(pk__in=ids).update(thread_id=group[0].thread_id)
         EmailMailbox.objects.filter(email_id__in=ids).update(thread_id=group[0].thread_id)
     return groups
-
-
-def refill(account: MailAccount) -> None:
-    """Index what is new, until nothing is."""
-    index_account(account.pk)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from playwright.sync_api import Error, Frame, Page
-
-from tests.security.watch import HOOKS as HOOKS  # the stand's pages are always watched
 
 # The frames may do all but lead the whole page away, which would end the look at their neighbours.
 SANDBOX = "allow-scripts allow-same-origin allow-forms allow-popups allow-modals allow-downloads"
@@ -46,9 +45,9 @@ class Stand:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815 - http.server names it so
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *args: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -61,16 +60,16 @@ class Stand:
         self._server.server_close()
 
     def page(self) -> bytes:
-        frames = "".join(f'<iframe sandbox="{SANDBOX}" src="/v/{name}" width="300" height="90"></iframe>' for name in self.documents)
+        frames = "".join(
+            f'<iframe sandbox="{SANDBOX}" src="/v/{name}" width="300" height="90"></iframe>' for name in self.documents
+        )
         return f"<!doctype html><title>stand</title>{frames}".encode()
 
     def show(self, page: Page, documents: Mapping[str, bytes], triggers: Mapping[str, str]) -> None:
         """Show these documents, wait for them, and touch all that can be touched."""
         self.documents = dict(documents)
-        try:
+        with suppress(Error):  # one that never ends loading: the others are there
             page.goto(self.address + "/", wait_until="load", timeout=LOAD_MS)
-        except Error:
-            pass  # one that never ends loading: the others are there
         page.wait_for_timeout(SETTLE_MS)
         for frame in page.main_frame.child_frames:
             self._touch(frame, triggers.get(self.name_of(frame.url), ""))

@@ -36,6 +36,7 @@ from webmail.store.models import Email, EmailKeyword, Mailbox
 pytestmark = [pytest.mark.browser, pytest.mark.corpus, pytest.mark.timeout(600), pytest.mark.req("R9")]
 
 ROWS = 40  # hostile rows on one page
+ACCOUNTS = 80
 PER_MESSAGE = 10  # texts in one plain message, recipients in one report
 QUERY_CHARS = 1_000
 
@@ -97,7 +98,9 @@ def test_faults_that_servers_word_and_stored_fields(vectors: list[Vector], inbox
     items = [
         make_item(
             inbox,
-            headers=make_headers(subject=one.line, from_name=one.line, from_=one.line[:250], to=(Address(one.line, one.line[:250]),)),
+            headers=make_headers(
+                subject=one.line, from_name=one.line, from_=one.line[:250], to=(Address(one.line, one.line[:250]),)
+            ),
         )
         for one in vectors
     ]
@@ -105,7 +108,11 @@ def test_faults_that_servers_word_and_stored_fields(vectors: list[Vector], inbox
     found = Email.objects.in_bulk(ids)
     for pk, one in zip(ids, vectors, strict=True):
         Email.objects.filter(pk=pk).update(
-            body_error=one.line[:200], preview=one.line[:256], list_id=one.line[:255], message_id=one.line[:998], subject=one.html.replace("\0", "")
+            body_error=one.line[:200],
+            preview=one.line[:256],
+            list_id=one.line[:255],
+            message_id=one.line[:998],
+            subject=one.html.replace("\0", ""),
         )
         for keyword in (one.line[:255], "$forwarded"):
             EmailKeyword.objects.create(email_id=pk, keyword=keyword)
@@ -114,10 +121,12 @@ def test_faults_that_servers_word_and_stored_fields(vectors: list[Vector], inbox
         tour.visit(thread(group[0]))
 
 
-def test_names_of_accounts_and_mailboxes_and_what_servers_say_of_them(vectors: list[Vector], alice: User, inbox: Mailbox, tour: Tour) -> None:
-    accounts = [make_account(alice) for _ in range(ROWS)]
+def test_names_of_accounts_and_mailboxes_and_what_servers_say_of_them(
+    vectors: list[Vector], alice: User, inbox: Mailbox, tour: Tour
+) -> None:
+    accounts = [make_account(alice) for _ in range(ACCOUNTS)]
     rows = [make_mailbox(account, "Inbox", role="inbox") for account in accounts]
-    for some in groups(vectors, ROWS):
+    for some in groups(vectors, ACCOUNTS):
         for account, mailbox, one in zip(accounts, rows, some, strict=False):
             line = one.line
             MailAccount.objects.filter(pk=account.pk).update(
@@ -158,7 +167,9 @@ def queries(texts: Sequence[str]) -> Iterator[str]:
     yield query
 
 
-def test_drafts_and_what_the_browser_kept_of_them(vectors: list[Vector], alice: User, inbox: Mailbox, tour: Tour) -> None:
+def test_drafts_and_what_the_browser_kept_of_them(
+    vectors: list[Vector], alice: User, inbox: Mailbox, tour: Tour
+) -> None:
     draft = drafts.create_draft(inbox.account)
     written = [Draft(account=draft.account, identity=draft.identity, message_id=f"{at}@x") for at in range(ROWS)]
     written = list(Draft.objects.bulk_create(written))
@@ -175,7 +186,8 @@ def test_drafts_and_what_the_browser_kept_of_them(vectors: list[Vector], alice: 
             for at, one in enumerate(some)
         }  # fmt: skip
         tour.page.evaluate(
-            """kept => { for (const [key, copy] of Object.entries(kept)) localStorage.setItem(key, JSON.stringify({ ...copy, at: Date.now() })); }""", kept
+            """kept => { for (const [key, copy] of Object.entries(kept)) localStorage.setItem(key, JSON.stringify({ ...copy, at: Date.now() })); }""",
+            kept,
         )
         tour.visit(reverse("compose", args=[draft.public_id]))
         assert tour.page.locator("[data-bars] [data-text]").count() >= len(some) - 1
@@ -191,7 +203,10 @@ def test_toasts(vectors: list[Vector], inbox: Mailbox, tour: Tour, settings: Any
         request.session = session
         storage = SessionStorage(request)
         for one in some:
-            extra = {"act": {"label": one.line, "action": "/mail/undo", "fields": {"a": one.line}}, "link": {"label": one.line, "address": "/mail/inbox"}}
+            extra = {
+                "act": {"label": one.line, "action": "/mail/undo", "fields": {"a": one.line}},
+                "link": {"label": one.line, "address": "/mail/inbox"},
+            }
             storage.add(messages.INFO, one.line, extra_tags=json.dumps(extra))
         session[SessionStorage.session_key] = storage.serialize_messages(storage._queued_messages)
         session.save()
@@ -205,15 +220,24 @@ def test_the_outbox(vectors: list[Vector], alice: User, inbox: Mailbox, tour: To
         for row, one in zip(rows, some, strict=False):
             line = one.line
             Submission.objects.filter(pk=row.pk).update(
-                phase=Phase.FAILED, subject=line, last_reply=line[:600], server=line[:253], mail_from=line[:320], created_at=timezone.now()
+                phase=Phase.FAILED,
+                subject=line,
+                last_reply=line[:600],
+                server=line[:253],
+                mail_from=line[:320],
+                created_at=timezone.now(),
             )
-            SubmissionRecipient.objects.filter(submission=row).update(email=line[:320], status="refused", reply=line[:600], report_text=line[:600])
+            SubmissionRecipient.objects.filter(submission=row).update(
+                email=line[:320], status="refused", reply=line[:600], report_text=line[:600]
+            )
             SubmissionEvent.objects.filter(submission=row).update(text=line[:600])
         tour.visit("/outbox")
         tour.visit(reverse("outbox_item", args=[rows[0].public_id]))
 
 
-def test_the_panel_of_the_operator(vectors: list[Vector], alice: User, inbox: Mailbox, site: Site, open_watch: OpenWatch, listeners: Listeners) -> None:
+def test_the_panel_of_the_operator(
+    vectors: list[Vector], alice: User, inbox: Mailbox, site: Site, open_watch: OpenWatch, listeners: Listeners
+) -> None:
     """It is Django's own, under no policy of ours: only what happens is looked at."""
     User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
     accounts = [make_account(alice) for _ in range(ROWS)]
@@ -225,13 +249,18 @@ def test_the_panel_of_the_operator(vectors: list[Vector], alice: User, inbox: Ma
         for account, one in zip(accounts, some, strict=False):
             line = one.line
             MailAccount.objects.filter(pk=account.pk).update(
-                name=line[:100], address=line[:254], incoming_host=line[:253], state=AccountState.FAILING, state_reason=line[:600]
+                name=line[:100],
+                address=line[:254],
+                incoming_host=line[:253],
+                state=AccountState.FAILING,
+                state_reason=line[:600],
             )
         Mailbox.objects.filter(pk=inbox.pk).update(name=some[-1].line[:255], trouble=some[-1].line[:600])
         User.objects.filter(pk=alice.pk).update(name=some[-1].line[:100])
         for address in ("/admin/", *(reverse(f"admin:{name}_changelist") for name in names)):
             response = page.goto(address, wait_until="load")
-            assert response is not None and response.status == 200
+            assert response is not None
+            assert response.status == 200
             assert page.url.endswith(address)
             visited += 1
     page.close()
@@ -240,7 +269,7 @@ def test_the_panel_of_the_operator(vectors: list[Vector], alice: User, inbox: Ma
     print(f"{visited} pages")
 
 
-def test_names_in_windows_of_settings_are_those_of_the_last_text(alice: User, inbox: Mailbox, tour: Tour) -> None:
+def test_the_look_finds_a_text_on_the_page_that_it_was_put_on(alice: User, inbox: Mailbox, tour: Tour) -> None:
     """The look itself is real: a text of ours is found on the page that it was put on."""
     make_email(inbox, headers=make_headers(subject="<b>shown as it is</b>"))
     tour.visit("/mail/inbox")

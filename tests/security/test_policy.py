@@ -46,7 +46,16 @@ def pages(email: Email) -> list[str]:
     account = email.account
     draft = drafts.create_draft(account)
     return [
-        *("/mail/inbox", "/mail/drafts", "/mail/search?q=hello", "/outbox", "/settings/", "/settings/appearance", "/settings/sending", "/connect/"),
+        *(
+            "/mail/inbox",
+            "/mail/drafts",
+            "/mail/search?q=hello",
+            "/outbox",
+            "/settings/",
+            "/settings/appearance",
+            "/settings/sending",
+            "/connect/",
+        ),
         reverse("thread", args=[email.thread.public_id]),
         reverse("message", args=[email.public_id]),
         reverse("compose", args=[draft.public_id]),
@@ -95,8 +104,17 @@ def test_htmx_evaluates_nothing_and_asks_only_us(email: Email, alice: User) -> N
         meta = page.css_first('meta[name="htmx-config"]')
         assert meta is not None, address
         config = json.loads(meta.attributes["content"] or "")
-        assert (config["allowEval"], config["selfRequestsOnly"], config["allowScriptTags"], config["historyCacheSize"]) == (False, True, False, 0)
-        assert not [node for node in page.css("*") if any(name.startswith(("hx-on", "on", "hx-vals", "hx-vars")) for name in node.attributes)]
+        assert (
+            config["allowEval"],
+            config["selfRequestsOnly"],
+            config["allowScriptTags"],
+            config["historyCacheSize"],
+        ) == (False, True, False, 0)
+        assert not [
+            node
+            for node in page.css("*")
+            if any(name.startswith(("hx-on", "on", "hx-vals", "hx-vars")) for name in node.attributes)
+        ]
 
 
 @pytest.mark.browser

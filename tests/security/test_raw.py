@@ -17,10 +17,11 @@ from tests.security.watch import Watch
 pytestmark = [pytest.mark.browser, pytest.mark.corpus, pytest.mark.req("R1"), pytest.mark.req("R17")]
 
 BATCH = 40
-# The share of texts that must fire raw; measured: FLOORS_MEASURED. Most of the others are for browsers of the past, for a
-# press, or pieces of scripts that are no markup at all.
-FLOORS = {"script": 0.1, "request": 0.02}
-OWN_FLOORS = {"script": 0.4, "request": 0.3}
+# The share of texts that must fire raw; of all 2,224 texts 375 ran a script and 195 asked
+# elsewhere (Chromium 156), of our 58 it was 29 and 21. The others are for browsers of the past, need more of a person than a
+# click, paint, or are pieces of scripts and no markup at all.
+FLOORS = {"script": 0.12, "request": 0.05}
+OWN_FLOORS = {"script": 0.4, "request": 0.28}
 
 
 def fire(watch: Watch, stand: Stand, vectors: list[Vector]) -> dict[str, set[str]]:
@@ -49,8 +50,6 @@ def test_raw_texts_fire_in_a_bare_document(
     vectors = [*own, *chosen(public)]
     watch = open_watch(stand.address, is_raw=True)
     found = fire(watch, stand, vectors)
-    scripts = [name for name, kinds in found.items() if "script" in kinds]
-    requests = [name for name, kinds in found.items() if "request" in kinds]
     ids = {kind: {name for name, kinds in found.items() if kind in kinds} for kind in ("script", "request", "popup")}
     public_ids = {vector.id for vector in vectors} - {vector.id for vector in own}
     print(

@@ -116,7 +116,9 @@ class Watch:
 
     def look_at(self, frame: Frame | Page, *, is_page: bool, is_twin: bool = False, where: str = "") -> None:
         """Look through the document as Chromium parsed it. In a frame's twin, which measures it, one script of ours stands last."""
-        for found in frame.evaluate(f"([isPage, isTwin]) => ({STRUCTURE})(document, isPage, isTwin)", [is_page, is_twin]):
+        for found in frame.evaluate(
+            f"([isPage, isTwin]) => ({STRUCTURE})(document, isPage, isTwin)", [is_page, is_twin]
+        ):
             self.add("structure", found, where or frame.url)
 
     def _binding(self, source: dict[str, Any], kind: str, detail: str) -> None:

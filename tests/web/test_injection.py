@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -65,6 +67,30 @@ def check(response: Any, hostile: str) -> str:
 def hostile_mail(inbox: Mailbox, hostile: str) -> Email:
     raw = RAW.format(subject=hostile, name='"' + hostile.replace('"', '\\"') + '"', file=hostile.replace('"', '\\"'))
     return make_email_from_bytes(inbox, raw.encode())
+
+
+def test_every_page_that_a_message_leads_to(client: Client, inbox: Mailbox, hostile: str) -> None:
+    email = hostile_mail(inbox, hostile)
+    page = check(client.get(reverse("message", args=[email.public_id])), hostile)
+    links = {unescape(link) for link in re.findall(r'(?:href|src)="(/mail/[^"]+)"', page) if email.public_id in link}
+    assert len(links) >= 4
+    for link in sorted(links):
+        response = client.get(link)
+        # What is no page of ours is in a sandbox, as the bytes that came.
+        if (
+            not response.streaming
+            and "sandbox" not in response.headers["Content-Security-Policy"]
+            and response.status_code == 200
+        ):
+            check(response, hostile)
+
+
+def test_settings_name_accounts_and_mailboxes_as_text(client: Client, inbox: Mailbox, hostile: str) -> None:
+    Mailbox.objects.update(trouble=hostile)
+    for account in MailAccount.objects.all():
+        for name in ("account_settings", "mailbox_settings", "account_sending", "account_fetching", "account_delete"):
+            check(client.get(reverse(name, args=[account.public_id])), hostile)
+    check(client.get(reverse("settings")), hostile)
 
 
 def test_lists(client: Client, inbox: Mailbox, hostile: str) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from django.conf import settings
-from django.core import signing
 from django.test import Client
 from django.urls import reverse
 
@@ -14,7 +10,6 @@ from accounts.models import User
 from tests.factories import make_account, make_email, make_email_from_bytes, make_mailbox, make_user
 from tests.web.pages import client_of
 from webmail.store.models import Email, Mailbox
-from webmail.web import content_links
 
 pytestmark = pytest.mark.django_db
 

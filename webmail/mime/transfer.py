@@ -11,6 +11,7 @@ _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _SOFT_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")
 _UU_BEGIN = re.compile(rb"^begin(-base64)? [0-7]{3,4} [^\n]*+\n", re.MULTILINE)
 _UU_END = re.compile(rb"^(?:end|====)\s*+$", re.MULTILINE)
+_UU_BLOCK_BYTES = 1_000_000
 _SIX_BITS = bytes(((byte - 32) & 63) + 32 for byte in range(256))
 
 IDENTITY = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit", "8bits", "7bits", "none"})
@@ -97,7 +98,14 @@ def decode_uuencode(raw: bytes) -> bytes:
     lines = raw[begin.end() : end.start() if end is not None else len(raw)]
     if begin.group(1):
         return decode_base64(lines)
-    return b"".join([_decode_uu_line(line) for line in lines.splitlines() if line])
+    blocks: list[bytes] = []
+    start = 0
+    while start < len(lines):
+        # A block at a time: the lines of 50 MB as objects take 160 MB.
+        stop = lines.find(b"\n", start + _UU_BLOCK_BYTES) + 1 or len(lines)
+        blocks.append(b"".join([_decode_uu_line(line) for line in lines[start:stop].splitlines() if line]))
+        start = stop
+    return b"".join(blocks)
 
 
 def _decode_uu_line(line: bytes) -> bytes:

@@ -18,7 +18,9 @@ PLAIN = b"Subject: Harbour\r\n\r\nThe plan.\r\n"
 LITTLE_TIME = Limits(cpu_s=0.05, memory_bytes=256_000_000, wall_s=20.0)
 LITTLE_CLOCK = Limits(cpu_s=30.0, memory_bytes=256_000_000, wall_s=0.2)
 LITTLE_MEMORY = Limits(cpu_s=20.0, memory_bytes=30_000_000, wall_s=30.0)
-SLOW = b"Subject: x\r\nContent-Type: text/html\r\n\r\n" + b"".join(b"<p style='color:#%06x'>x" % n for n in range(60_000))
+SLOW = b"Subject: x\r\nContent-Type: text/html\r\n\r\n" + b"".join(
+    b"<p style='color:#%06x'>x" % n for n in range(60_000)
+)
 
 
 def test_a_message_is_read_in_the_child() -> None:
@@ -31,7 +33,11 @@ def test_a_message_is_read_in_the_child() -> None:
     [
         (LITTLE_TIME, SLOW, "time"),
         (LITTLE_CLOCK, SLOW, "time"),
-        (LITTLE_MEMORY, b"Subject: x\r\n\r\n" + b"x" * 50_000_000, "memory"),
+        (
+            LITTLE_MEMORY,
+            b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b"QUJD" * 13_000_000,
+            "memory",
+        ),
     ],
 )
 def test_a_job_that_takes_too_much_is_ended_and_the_next_one_is_served(limits: Limits, raw: bytes, what: str) -> None:
