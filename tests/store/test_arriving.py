@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from tests.factories import make_account, make_email, make_mailbox, make_user
-from webmail.store.arriving import LARGE_BYTES, MOVING, arriving, counted
 from webmail.store.models import BodyProgress, Email
+from webmail.store.reading.arriving import LARGE_BYTES, MOVING, arriving, counted
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("Y94")]
 

@@ -10,8 +10,9 @@ from django.utils import timezone
 from tests.attached_files import message_with, pdf, png
 from tests.factories import make_account, make_email, make_email_from_bytes, make_mailbox, make_user
 from webmail.mime.limited.answer import Limits
-from webmail.store import collection, contents, drawings
+from webmail.store import collection, contents
 from webmail.store.models import Blob, Drawing, Email, FetchState
+from webmail.store.reading import drawings
 
 pytestmark = pytest.mark.django_db
 

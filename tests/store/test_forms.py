@@ -11,9 +11,9 @@ from django.utils import timezone
 from tests.factories import make_account, make_email, make_email_from_bytes, make_mailbox, make_user
 from webmail.mime.limited.answer import LimitExceeded
 from webmail.mime.readable import FORM_VERSION, FormOptions
-from webmail.store import forms
 from webmail.store.contents import NotHere
 from webmail.store.models import Mailbox, ReadableForm
+from webmail.store.reading import forms
 
 pytestmark = pytest.mark.django_db
 

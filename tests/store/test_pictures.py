@@ -10,9 +10,10 @@ from django.utils import timezone
 from accounts.models import User
 from tests.factories import make_user
 from webmail import dispatch
-from webmail.store import blobs, pictures
+from webmail.store import blobs
 from webmail.store.collection import unreferenced
 from webmail.store.models import Blob, FetchState, RemotePicture
+from webmail.store.reading import pictures
 
 pytestmark = pytest.mark.django_db
 

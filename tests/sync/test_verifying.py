@@ -20,8 +20,9 @@ from tests.mime.authenticity.keys import name_of, record_of, rsa_key, sign
 from tests.mime.authenticity.letters import letter
 from webmail.mime.authenticity.own import load_check
 from webmail.mime.authenticity.signatures import NO_ANSWER, NOT_FOUND
-from webmail.store import sender_checks, signals
+from webmail.store import signals
 from webmail.store.models import Email, FetchState, Mailbox, SenderCheck
+from webmail.store.reading import sender_checks
 from webmail.sync.verifying import arrivals
 from webmail.sync.verifying.check import check_email
 from webmail.sync.verifying.lookup import DEADLINE_S, MAX_QUESTIONS, Lookup, ask_dns

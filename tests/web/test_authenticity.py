@@ -20,8 +20,8 @@ from webmail import dispatch
 from webmail.mime.authenticity.own import CheckedSignature, OwnCheck, dump_check
 from webmail.outbox.models import Draft, KnownRecipient
 from webmail.store.models import Email, FetchState, Mailbox, SenderCheck
-from webmail.store.sender_checks import want_check
-from webmail.web.authenticity import SenderNotice, acquaintance_of, sender_notice
+from webmail.store.reading.sender_checks import want_check
+from webmail.web.reading.authenticity import SenderNotice, acquaintance_of, sender_notice
 from webmail.web.rows import own_addresses
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R15")]

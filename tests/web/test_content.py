@@ -15,7 +15,7 @@ from tests.factories import make_account, make_email_from_bytes, make_mailbox, m
 from tests.web.pages import client_of
 from webmail.mime.safe_html.sanitize import sanitize
 from webmail.store.models import Email, Mailbox
-from webmail.web import content_links
+from webmail.web.reading import content_links
 
 pytestmark = pytest.mark.django_db
 

@@ -3,7 +3,7 @@
 import pytest
 
 from webmail.mime.defects import DEFECTS
-from webmail.web.defects import EXPLANATIONS, explain_defect
+from webmail.web.reading.defects import EXPLANATIONS, explain_defect
 
 
 @pytest.mark.req("R43")

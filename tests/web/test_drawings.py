@@ -15,9 +15,9 @@ from tests.attached_files import PROGRAM, around, message_with, pdf, png
 from tests.factories import make_account, make_email, make_email_from_bytes, make_mailbox, make_user
 from tests.web.pages import client_of
 from webmail import dispatch
-from webmail.store import drawings
 from webmail.store.models import Drawing, Email, FetchState, Mailbox
-from webmail.web import held
+from webmail.store.reading import drawings
+from webmail.web.reading import held
 from webmail.web.views import drawings as views
 
 pytestmark = pytest.mark.django_db

@@ -18,8 +18,8 @@ from webmail.outbox.models import Draft, Phase, Submission
 from webmail.outbox.queue import delivery, overview, submit
 from webmail.outbox.queue.answers import Answer
 from webmail.outbox.writing import drafts
-from webmail.web.sending import entries_of
-from webmail.web.timeline import steps_of
+from webmail.web.sending.sending import entries_of
+from webmail.web.sending.timeline import steps_of
 
 pytestmark = pytest.mark.django_db
 

@@ -19,11 +19,12 @@ from tests.protocols.http.server import Asked, Web, ok, says, web
 from tests.protocols.loopback import Peer
 from tests.web.pages import MARKER, body_of, client_of
 from webmail.mime.safe_html.remote import RemoteRef
-from webmail.store import blobs, pictures
+from webmail.store import blobs
 from webmail.store.models import Email, EmailMailbox, FetchState, Mailbox, RemotePicture
+from webmail.store.reading import pictures
 from webmail.sync.pictures import fetch
-from webmail.web import content_links, held, remote_content
-from webmail.web.remote_content import Decision, bar_of, decide
+from webmail.web.reading import content_links, held, remote_content
+from webmail.web.reading.remote_content import Decision, bar_of, decide
 from webmail.web.views import remote
 
 pytestmark = pytest.mark.django_db

@@ -17,7 +17,7 @@ from tests.attached_files import message_with, png
 from tests.factories import make_account, make_email, make_email_from_bytes, make_mailbox, make_user
 from tests.web.pages import client_of
 from webmail.store.models import Email, Mailbox
-from webmail.web import zipping
+from webmail.web.reading import zipping
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R24")]
 
@@ -135,7 +135,7 @@ def test_files_on_the_server_are_waited_for(client: Client, inbox: Mailbox) -> N
 
 def test_nothing_is_read_before_it_is_sent(inbox: Mailbox) -> None:
     """A large message is decoded when its turn has come, not all of them at the beginning."""
-    from webmail.web.bodies import read_form
+    from webmail.web.reading.bodies import read_form
 
     email = make_email_from_bytes(
         inbox, message_with(*((f"{n}.bin", "application/x", b"x" * 50_000) for n in range(4)))

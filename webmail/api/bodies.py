@@ -17,9 +17,10 @@ from webmail.mime.headers import decode_text
 from webmail.mime.part import Message
 from webmail.mime.readable import FormOptions, ReadableFile
 from webmail.mime.reply import body_text
-from webmail.store import contents, emails, forms
-from webmail.store.arriving import arriving
+from webmail.store import contents, emails
 from webmail.store.models import Email
+from webmail.store.reading import forms
+from webmail.store.reading.arriving import arriving
 
 RETRY_AFTER_S = "1"
 

@@ -1,6 +1,6 @@
 """What can be wrong with a message: the names of all defects.
 
-A defect is never a reason not to show a message. `webmail.web.defects` says in a sentence what each means.
+A defect is never a reason not to show a message. `webmail.web.reading.defects` says in a sentence what each means.
 """
 
 from typing import Final, Literal, get_args

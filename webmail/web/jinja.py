@@ -13,7 +13,8 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from webmail.mime.hidden_characters import neutralise
-from webmail.web import defects, file_words, flash, protection, shell, text
+from webmail.web import flash, shell, text
+from webmail.web.reading import defects, file_words, protection
 from webmail.web.viewers.registry import can_view
 
 

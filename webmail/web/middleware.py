@@ -17,7 +17,7 @@ from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
 
-from webmail.web.content_links import is_content_host
+from webmail.web.reading.content_links import is_content_host
 from webmail.web.views import errors
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

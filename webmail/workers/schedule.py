@@ -11,7 +11,8 @@ import structlog
 from django.db import close_old_connections
 
 from webmail.outbox.queue import upkeep
-from webmail.store import collection, drawings, forms, pictures
+from webmail.store import collection
+from webmail.store.reading import drawings, forms, pictures
 from webmail.sync.content import retention
 from webmail.sync.outgoing import deliver
 from webmail.workers import expiry, restoring

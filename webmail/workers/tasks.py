@@ -15,7 +15,8 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import close_old_connections
 
 from webmail.celery import app
-from webmail.store import drawings, indexing, pictures, sender_checks
+from webmail.store import indexing
+from webmail.store.reading import drawings, pictures, sender_checks
 from webmail.sync import connections, passes
 from webmail.sync.actions import replay
 from webmail.sync.checking import diagnose

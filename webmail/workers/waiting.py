@@ -16,8 +16,8 @@ from django.utils import timezone
 from accounts.models import AccountState, ConnectionTest, IncomingProtocol, MailAccount
 from webmail import dispatch
 from webmail.journal.models import Action
-from webmail.store import drawings, pictures, sender_checks
 from webmail.store.models import Email
+from webmail.store.reading import drawings, pictures, sender_checks
 from webmail.sync.outgoing import draft_copies
 
 RING_AGAIN_S = 30.0

@@ -17,9 +17,10 @@ from tests.mime.test_pictures import png_of_size
 from tests.protocols.http.server import Asked, Web, leads_to, ok, says, web
 from tests.protocols.loopback import Peer
 from webmail.protocols.http.fetch import MAX_BYTES
-from webmail.store import blobs, leases, pictures
+from webmail.store import blobs, leases
 from webmail.store.errors import StorageFull
 from webmail.store.models import FetchState, Lease, RemotePicture
+from webmail.store.reading import pictures
 from webmail.sync.pictures import fetch
 from webmail.workers import schedule, tasks, waiting
 

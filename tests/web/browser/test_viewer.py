@@ -12,8 +12,8 @@ from tests.attached_files import CARD, INVITATION, PROGRAM, message_with, pdf, p
 from tests.factories import make_account, make_email_from_bytes, make_mailbox, make_user
 from tests.web.browser.conftest import Faults
 from webmail import dispatch
-from webmail.store import drawings
 from webmail.store.models import Email
+from webmail.store.reading import drawings
 
 pytestmark = pytest.mark.browser
 

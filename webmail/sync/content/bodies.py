@@ -22,8 +22,9 @@ from accounts.models.mail_account import KeepBodies
 from webmail.mime.limits import MAX_MESSAGE_BYTES
 from webmail.protocols.errors import PermanentlyRefused
 from webmail.protocols.imap.session import ImapSession
-from webmail.store import arriving, blobs, changes, emails
+from webmail.store import blobs, changes, emails
 from webmail.store.models import Blob, Email, Mailbox
+from webmail.store.reading import arriving
 from webmail.sync.connections import account_session
 from webmail.sync.content import body_queue, budget, text_parts
 from webmail.sync.content.body_queue import Stage, Wanted

@@ -18,8 +18,9 @@ from webmail.mime.limited.children import run_limited
 from webmail.protocols.errors import ConnectionFailed, ProtocolError
 from webmail.protocols.http.errors import AddressUnusable, AnswerRefused
 from webmail.protocols.http.fetch import Reach, fetch
-from webmail.store import blobs, leases, pictures
+from webmail.store import blobs, leases
 from webmail.store.models import RemotePicture
+from webmail.store.reading import pictures
 
 log = structlog.get_logger(__name__)
 

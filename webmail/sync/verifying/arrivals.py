@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from accounts.models import MailAccount
 from webmail.mime.authenticity.servers import trust_of
-from webmail.store import sender_checks, signals
+from webmail.store import signals
 from webmail.store.models import Email
+from webmail.store.reading import sender_checks
 
 FRESH: Final = timedelta(days=2)  # what came before is old mail being fetched: its keys may be gone, and there is much
 

@@ -23,9 +23,10 @@ from webmail.mime.headers import parse_header_block
 from webmail.mime.limited.answer import JobFailed, LimitExceeded
 from webmail.mime.limited.children import run_limited
 from webmail.mime.limits import MAX_HEADER_BLOCK_BYTES
-from webmail.store import changes, contents, sender_checks
+from webmail.store import changes, contents
 from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Email, FetchState, SenderCheck
+from webmail.store.reading import sender_checks
 from webmail.sync.verifying.lookup import Lookup
 
 log = structlog.get_logger(__name__)

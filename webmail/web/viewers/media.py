@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webmail.mime.readable import ReadableFile
-from webmail.web.players import PLAYED_TYPES
+from webmail.web.reading.players import PLAYED_TYPES
 from webmail.web.viewers.viewer import Shown, Viewer
 
 

@@ -19,7 +19,7 @@ from webmail.journal.errors import ActionRefused
 from webmail.store.search.parse import QueryFault
 from webmail.web import acts, flash
 from webmail.web.lists import ListSource, source_of_address
-from webmail.web.reading import build_reading, emails_to_read
+from webmail.web.reading.pane import build_reading, emails_to_read
 from webmail.web.requests import UserRequest, signed_in
 from webmail.web.shell import shell_of
 from webmail.web.views.mail import read_list, render_list_fragments, render_pane

@@ -32,11 +32,12 @@ from webmail.store import emails
 from webmail.store.errors import StorageFull
 from webmail.store.models import Email
 from webmail.store.queries.emails import get_email_for
-from webmail.web import flash, send_and_archive
+from webmail.web import flash
 from webmail.web.forms.compose import ComposeForm, initial_of, sender_choices
 from webmail.web.forms.send_time import SendTimeForm, read_wall, send_choices
 from webmail.web.requests import UserRequest, signed_in
-from webmail.web.send_toasts import toast_of
+from webmail.web.sending import send_and_archive
+from webmail.web.sending.toasts import toast_of
 from webmail.web.text import with_query
 from webmail.web.views.drafts import version_of
 

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_safe
 from webmail.mime.hosts import display_host
 from webmail.mime.links import host_of
 from webmail.mime.safe_html.document import PLAIN_TEXT_CSS, Scheme, document_headers, message_document
-from webmail.web.bodies import ContentUnreadable, read_form
-from webmail.web.content_links import Opened, app_origin, content_origin
-from webmail.web.inert import plain
-from webmail.web.readers import for_reader
-from webmail.web.wishes import AUTO, DARK, LIGHT
+from webmail.web.reading.bodies import ContentUnreadable, read_form
+from webmail.web.reading.content_links import Opened, app_origin, content_origin
+from webmail.web.reading.inert import plain
+from webmail.web.reading.readers import for_reader
+from webmail.web.reading.wishes import AUTO, DARK, LIGHT
 
 # In a frame the page around it gives the air; what the mail itself says of its edges still counts.
 FRAMED_CSS = ".pb-body:not(:has(> .pb-mail)) { padding: 0; } :where(.pb-mail) { margin: 0; }"

@@ -11,14 +11,15 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound
 
 from webmail.mime.attached.drawing import MAX_PAGES
-from webmail.store import blobs, drawings
+from webmail.store import blobs
 from webmail.store.contents import NotHere
 from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Drawing, FetchState
 from webmail.store.queries.emails import get_email_for
-from webmail.web.held import wait_for
-from webmail.web.inert import make_inert
-from webmail.web.places import split_place
+from webmail.store.reading import drawings
+from webmail.web.reading.held import wait_for
+from webmail.web.reading.inert import make_inert
+from webmail.web.reading.places import split_place
 from webmail.web.requests import UserRequest, signed_in
 
 # A browser opens about six connections: small pictures must not keep them all from the next click for long.

@@ -29,12 +29,12 @@ from webmail.web.lists import (
     source_of_mailbox,
     write_cursor,
 )
-from webmail.web.reading import Reading, build_reading, emails_to_read
+from webmail.web.reading.pane import Reading, build_reading, emails_to_read
+from webmail.web.reading.wishes import Wish
 from webmail.web.requests import UserRequest, signed_in, wants_fragment
 from webmail.web.rows import Row, RowContext, build_rows, draft_rows, own_addresses
 from webmail.web.shell import Shell, shell_of
 from webmail.web.text import date_group
-from webmail.web.wishes import Wish
 
 LIST_ID, MORE_ID, READING_ID = "list", "more", "reading"
 

@@ -9,13 +9,13 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import SenderRule
 from webmail.store.emails import keywords_of
 from webmail.store.queries.emails import get_email_for
-from webmail.web.bodies import Reader
-from webmail.web.came_back import find_blocks
-from webmail.web.reading import MessageView, build_message
-from webmail.web.remote_content import set_rule
+from webmail.web.reading.bodies import Reader
+from webmail.web.reading.pane import MessageView, build_message
+from webmail.web.reading.remote_content import set_rule
+from webmail.web.reading.wishes import Wish
 from webmail.web.requests import UserRequest, signed_in
 from webmail.web.rows import own_addresses
-from webmail.web.wishes import Wish
+from webmail.web.sending.came_back import find_blocks
 
 MAX_POLLS = 60  # seconds a page waits for a body before it asks the reader
 

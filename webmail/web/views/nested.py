@@ -10,11 +10,11 @@ from django.views.decorators.http import require_safe
 
 from webmail.store.contents import is_readable
 from webmail.store.queries.emails import get_email_for
-from webmail.web.awaited import awaited_page
-from webmail.web.bodies import ContentUnreadable, read_nested
-from webmail.web.inert import plain
+from webmail.web.reading.awaited import awaited_page
+from webmail.web.reading.bodies import ContentUnreadable, read_nested
+from webmail.web.reading.inert import plain
+from webmail.web.reading.wishes import Wish
 from webmail.web.requests import UserRequest, signed_in
-from webmail.web.wishes import Wish
 
 
 @signed_in

@@ -20,10 +20,10 @@ from webmail.outbox.writing import again
 from webmail.web import acts, flash
 from webmail.web.forms.send_time import SendTimeForm, send_choices
 from webmail.web.requests import UserRequest, signed_in
-from webmail.web.send_toasts import toast_of
-from webmail.web.sending import MOVING, Entry, entries_of, entry_of
+from webmail.web.sending.sending import MOVING, Entry, entries_of, entry_of
+from webmail.web.sending.timeline import receivers_of, steps_of
+from webmail.web.sending.toasts import toast_of
 from webmail.web.text import with_query
-from webmail.web.timeline import receivers_of, steps_of
 
 MAX_OPEN = 200  # of each section: with more than that one searches
 RECENT = 30

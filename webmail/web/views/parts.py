@@ -20,14 +20,14 @@ from webmail.mime.part import Part
 from webmail.store.contents import is_readable
 from webmail.store.models import Email
 from webmail.store.queries.emails import get_email_for
-from webmail.web.awaited import awaited_page
-from webmail.web.bodies import ContentUnreadable, parse_email
-from webmail.web.content_links import Opened, app_origin, content_origin, content_path
-from webmail.web.inert import make_inert, plain
-from webmail.web.places import split_place
-from webmail.web.players import PLAYED_TYPES, POLICY, player_document
-from webmail.web.ranges import ranged_response
-from webmail.web.readers import for_reader
+from webmail.web.reading.awaited import awaited_page
+from webmail.web.reading.bodies import ContentUnreadable, parse_email
+from webmail.web.reading.content_links import Opened, app_origin, content_origin, content_path
+from webmail.web.reading.inert import make_inert, plain
+from webmail.web.reading.places import split_place
+from webmail.web.reading.players import PLAYED_TYPES, POLICY, player_document
+from webmail.web.reading.ranges import ranged_response
+from webmail.web.reading.readers import for_reader
 from webmail.web.requests import UserRequest, signed_in
 
 # What is saved under its own type; all else is bytes.

@@ -9,11 +9,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from webmail.store.emails import keywords_of
-from webmail.web.bodies import Reader
-from webmail.web.reading import MessageView, build_message, emails_to_read
+from webmail.web.reading.bodies import Reader
+from webmail.web.reading.pane import MessageView, build_message, emails_to_read
+from webmail.web.reading.wishes import Wish
 from webmail.web.requests import UserRequest, signed_in
 from webmail.web.rows import own_addresses
-from webmail.web.wishes import Wish
 
 MAX_PRINTED = 100  # messages of one conversation
 ON_PAPER = Wish(original=True, quoted=True)

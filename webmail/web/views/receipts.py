@@ -15,7 +15,7 @@ from webmail.store.errors import StorageFull
 from webmail.store.models import Email
 from webmail.store.queries.emails import get_email_for
 from webmail.web import flash
-from webmail.web.bodies import ContentUnreadable, parse_email
+from webmail.web.reading.bodies import ContentUnreadable, parse_email
 from webmail.web.requests import UserRequest, signed_in
 
 

@@ -12,15 +12,16 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from webmail.store import blobs, pictures
+from webmail.store import blobs
 from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Blob
 from webmail.store.queries.emails import get_email_for
-from webmail.web import remote_content
-from webmail.web.bodies import ContentUnreadable, read_form
-from webmail.web.content_links import open_content
-from webmail.web.held import wait_for
-from webmail.web.inert import make_inert
+from webmail.store.reading import pictures
+from webmail.web.reading import remote_content
+from webmail.web.reading.bodies import ContentUnreadable, read_form
+from webmail.web.reading.content_links import open_content
+from webmail.web.reading.held import wait_for
+from webmail.web.reading.inert import make_inert
 from webmail.web.requests import UserRequest, signed_in
 from webmail.web.text import with_query
 

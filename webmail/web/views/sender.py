@@ -8,9 +8,9 @@ from django.views.decorators.http import require_http_methods
 
 from webmail.store.contents import is_readable
 from webmail.store.queries.emails import get_email_for
-from webmail.store.sender_checks import want_check
-from webmail.web.authenticity import sender_notice
-from webmail.web.bodies import ContentUnreadable, read_form
+from webmail.store.reading.sender_checks import want_check
+from webmail.web.reading.authenticity import sender_notice
+from webmail.web.reading.bodies import ContentUnreadable, read_form
 from webmail.web.requests import UserRequest, signed_in
 from webmail.web.rows import own_addresses
 

@@ -12,9 +12,9 @@ from webmail.store.contents import NotHere, is_readable, read_raw
 from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Email
 from webmail.store.queries.emails import get_email_for
-from webmail.web.awaited import awaited_page
-from webmail.web.bodies import ContentUnreadable, parse_email
-from webmail.web.inert import make_inert, plain
+from webmail.web.reading.awaited import awaited_page
+from webmail.web.reading.bodies import ContentUnreadable, parse_email
+from webmail.web.reading.inert import make_inert, plain
 from webmail.web.requests import UserRequest, signed_in
 
 PIECE_BYTES = 1_000_000  # of a source, on one page

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_safe
 from webmail.mime.readable import Readable, ReadableFile
 from webmail.store.contents import is_readable
 from webmail.store.queries.emails import get_email_for
-from webmail.web.awaited import awaited_page
-from webmail.web.bodies import ContentUnreadable, read_form
-from webmail.web.content_links import content_path
-from webmail.web.inert import plain
-from webmail.web.places import place_of, split_place
+from webmail.web.reading.awaited import awaited_page
+from webmail.web.reading.bodies import ContentUnreadable, read_form
+from webmail.web.reading.content_links import content_path
+from webmail.web.reading.inert import plain
+from webmail.web.reading.places import place_of, split_place
 from webmail.web.requests import UserRequest, signed_in
 from webmail.web.viewers.registry import NOTHING, viewer_of
 from webmail.web.viewers.viewer import CannotShow, Shown

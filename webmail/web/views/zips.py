@@ -14,11 +14,11 @@ from webmail.mime.readable import ReadableFile
 from webmail.store.contents import is_readable
 from webmail.store.models import Email
 from webmail.store.queries.emails import emails_in_thread, get_email_for, get_thread_for
-from webmail.web.awaited import awaited_page
-from webmail.web.bodies import ContentUnreadable, read_form
-from webmail.web.inert import make_inert, plain
+from webmail.web.reading.awaited import awaited_page
+from webmail.web.reading.bodies import ContentUnreadable, read_form
+from webmail.web.reading.inert import make_inert, plain
+from webmail.web.reading.zipping import MAX_MEMBERS, MAX_TOTAL_BYTES, TooMuch, plan_members, stream, zip_pieces
 from webmail.web.requests import UserRequest, signed_in
-from webmail.web.zipping import MAX_MEMBERS, MAX_TOTAL_BYTES, TooMuch, plan_members, stream, zip_pieces
 
 MAX_MESSAGES = 500  # of one conversation that are looked through
 

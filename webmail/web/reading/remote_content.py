@@ -23,7 +23,7 @@ CHOICES = ("once", "sender", "domain", "none")
 
 GRANT_S = 600  # how long an address that says "once" does; a page that is loaded again later asks again
 MAX_NAMES = 4  # of trackers in the bar
-_SALT = "webmail.web.remote_content"
+_SALT = "webmail.web.reading.remote_content"
 
 
 @dataclass(frozen=True)

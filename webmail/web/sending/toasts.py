@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from webmail.outbox.models import Submission
 from webmail.outbox.queue.undo import undo_deadline
 from webmail.web.flash import SECONDS, Act, Link, Toast
-from webmail.web.sending import Entry, entry_of, short_people_of
-from webmail.web.sending_lines import leaves_at, without_lead
+from webmail.web.sending.lines import leaves_at, without_lead
+from webmail.web.sending.sending import Entry, entry_of, short_people_of
 
 _SENT = frozenset({"sent", "delivered", "read", "slow", "no_copy"})
 _UNDER_WAY = frozenset({"undo", "queued", "sending"})

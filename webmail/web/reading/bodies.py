@@ -16,13 +16,14 @@ from accounts.models import SenderRule, User
 from webmail.mime.limits import MessageTooLargeError
 from webmail.mime.part import Message
 from webmail.mime.readable import FormOptions, Readable, ReadableFile
-from webmail.store import contents, forms
+from webmail.store import contents
 from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Email
-from webmail.web.authenticity import Acquaintance, SenderNotice, sender_notice
-from webmail.web.content_links import content_path
-from webmail.web.remote_content import Decision, RemoteBar, bar_of, decide, has_rule, is_granted, is_in_junk
-from webmail.web.wishes import LIGHT, NO_WISH, Wish, look_of
+from webmail.store.reading import forms
+from webmail.web.reading.authenticity import Acquaintance, SenderNotice, sender_notice
+from webmail.web.reading.content_links import content_path
+from webmail.web.reading.remote_content import Decision, RemoteBar, bar_of, decide, has_rule, is_granted, is_in_junk
+from webmail.web.reading.wishes import LIGHT, NO_WISH, Wish, look_of
 
 
 class ContentUnreadable(Exception):

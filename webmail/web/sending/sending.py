@@ -19,7 +19,7 @@ from webmail.mime.addresses import parse_addresses
 from webmail.outbox.models import SENT, Draft, HeldFor, Phase, Report, Submission, SubmissionRecipient
 from webmail.outbox.queue import schedule
 from webmail.outbox.queue.undo import undo_deadline
-from webmail.web.sending_lines import joined, lines_of
+from webmail.web.sending.lines import joined, lines_of
 from webmail.web.text import short_name, with_query
 
 _Status = SubmissionRecipient.Status

@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.http import HttpRequest, HttpResponse
 
-from webmail.web.content_links import Opened, open_content
+from webmail.web.reading.content_links import Opened, open_content
 
 P = ParamSpec("P")
 

@@ -12,18 +12,18 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from webmail.outbox.returned.receipts import ReceiptWish, wish_of
 from webmail.store import emails as stored
-from webmail.store.arriving import Arriving, arriving
 from webmail.store.contents import is_readable
 from webmail.store.emails import keywords_of, memberships
 from webmail.store.models import Email, Mailbox, Role
 from webmail.store.queries.accounts import visible_mailboxes
 from webmail.store.queries.emails import emails_in_thread, get_email_for, get_thread_for
-from webmail.web.authenticity import acquaintance_of
-from webmail.web.bodies import Content, ContentUnreadable, Reader, read_content
-from webmail.web.came_back import CameBack, find_blocks
+from webmail.store.reading.arriving import Arriving, arriving
+from webmail.web.reading.authenticity import acquaintance_of
+from webmail.web.reading.bodies import Content, ContentUnreadable, Reader, read_content
+from webmail.web.reading.wishes import NO_WISH, Wish
 from webmail.web.rows import own_addresses
+from webmail.web.sending.came_back import CameBack, find_blocks
 from webmail.web.text import honest_name, short_name
-from webmail.web.wishes import NO_WISH, Wish
 
 MAX_OPEN = 20  # bodies read for one page; the rest opens on demand
 LONG_FOLD = 4  # more folded messages in a row than this become one line

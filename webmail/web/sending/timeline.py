@@ -20,7 +20,7 @@ from webmail.outbox.models import (
     SubmissionEvent,
     SubmissionRecipient,
 )
-from webmail.web.sending_lines import without_lead
+from webmail.web.sending.lines import without_lead
 from webmail.web.text import when
 
 _STATUS = {

@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from webmail.store.arriving import arriving
 from webmail.store.emails import want_body
 from webmail.store.models import Email
-from webmail.web.inert import plain
+from webmail.store.reading.arriving import arriving
+from webmail.web.reading.inert import plain
 
 MAX_WAITS = 60  # seconds a page waits for something to come, before it says that the server does not send
 
