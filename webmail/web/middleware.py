@@ -13,18 +13,16 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
-from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.decorators import sync_and_async_middleware
 
-from webmail.web.reading.content_links import is_content_host
+from webmail.web.reading.content_links import CONTENT_PATH, is_content_host
 from webmail.web.views import errors
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 ZONE_COOKIE = "zone"  # written by static/js/schedule.js
 MAX_ZONE_CHARS = 64
 MAX_PATH_CHARS = 2_000  # no page has a longer one; the time that a pattern of the panel takes grows with its square
-CONTENT_PREFIX = "content_"  # names of the views that need no session
 
 
 @sync_and_async_middleware
@@ -46,6 +44,30 @@ def short_addresses(get_response: Callable[[HttpRequest], Any]) -> Callable[[Htt
 
     def respond(request: HttpRequest) -> Any:
         return refuse() if is_too_long(request) else get_response(request)
+
+    return respond
+
+
+@sync_and_async_middleware
+def content_without_session(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """What a key opens knows no session, also when a browser sends its cookies along: nothing of it can depend on who has
+    signed in, and nobody's session is read for each picture of a mail."""
+
+    def forget(request: HttpRequest) -> None:
+        if request.path_info.startswith(CONTENT_PATH):
+            request.META.pop("HTTP_COOKIE", None)
+
+    if iscoroutinefunction(get_response):
+
+        async def respond_async(request: HttpRequest) -> Any:
+            forget(request)
+            return await get_response(request)
+
+        return respond_async
+
+    def respond(request: HttpRequest) -> Any:
+        forget(request)
+        return get_response(request)
 
     return respond
 
@@ -122,7 +144,4 @@ def zone_of(user: Any, request: HttpRequest) -> AbstractContextManager[None]:
 
 
 def _is_content(request: HttpRequest) -> bool:
-    try:
-        return (resolve(request.path_info).url_name or "").startswith(CONTENT_PREFIX)
-    except Resolver404:
-        return False
+    return request.path_info.startswith(CONTENT_PATH)

@@ -29,6 +29,15 @@ def get_email_for(user: User, public_id: str) -> Email:
     return email
 
 
+def get_email_of(user_id: int, public_id: str) -> Email:
+    """For who holds a key instead of a session; with its account and user. Raises Http404, also for one who may not sign in."""
+    emails = Email.objects.filter(account__user_id=user_id, account__user__is_active=True, public_id=public_id)
+    email = emails.select_related("account__user", "blob", "text_blob").first()
+    if email is None:
+        raise Http404("no such message")
+    return email
+
+
 def get_emails_for(user: User, public_ids: Iterable[str]) -> list[Email]:
     """Those of the ids that are the user's, in no particular order; others are silently left out."""
     return [

@@ -22,7 +22,16 @@ from webmail.store.models import Email
 from webmail.store.reading import forms
 from webmail.web.reading.authenticity import Acquaintance, SenderNotice, sender_notice
 from webmail.web.reading.content_links import content_path
-from webmail.web.reading.remote_content import Decision, RemoteBar, bar_of, decide, has_rule, is_granted, is_in_junk
+from webmail.web.reading.remote_content import (
+    Decision,
+    RemoteBar,
+    Rules,
+    bar_of,
+    decide,
+    is_granted,
+    is_in_junk,
+    rules_for,
+)
 from webmail.web.reading.wishes import LIGHT, NO_WISH, Wish, look_of
 
 
@@ -74,12 +83,14 @@ class Reader:
     own: Collection[str]
     wish: Wish = NO_WISH
     known: Acquaintance | None = None
+    rules: Rules | None = None
 
 
 def read_content(reader: Reader, email: Email) -> Content:
     """The content of an Email whose bytes are here. Raises `ContentUnreadable`."""
     user, wish = reader.user, reader.wish
     form = read_form(user, email)
+    rules = reader.rules or rules_for(user, [email])
     sender = sender_notice(user, email, form.claims, own=reader.own, known=reader.known)
     decision = Decision("ask")
     if form.remote:
@@ -90,11 +101,12 @@ def read_content(reader: Reader, email: Email) -> Content:
             is_forged=sender is not None and sender.level == "failed",
             is_protected=form.protection is not None,
             once=bool(wish.pictures) and is_granted(user, email, wish.pictures),
+            rules=rules,
         )
     bar = bar_of(email, decision, form.remote)
     if form.remote and decision.shows:
         form = read_form(user, email, shows_remote=True)
-    keeps_colors = bool(form.html) and has_rule(user, SenderRule.Kind.ORIGINAL_COLORS, email)
+    keeps_colors = bool(form.html) and bool(rules.about(email, SenderRule.Kind.ORIGINAL_COLORS))
     return Content(
         form,
         content_path(user, email, once=bool(form.remote) and decision.shows),

@@ -19,8 +19,9 @@ from django.urls import reverse
 
 from accounts.models import User
 from webmail.store.models import Email
-from webmail.store.queries.emails import get_email_for
+from webmail.store.queries.emails import get_email_of
 
+CONTENT_PATH = "/mail/c/"  # where all of it lies
 SALT = "webmail.web.content"
 ROUND_S = 6 * 3600  # keys of the same round are equal, so that browsers find pictures in their cache
 ROUNDS = 3  # a page stays open for a day's work
@@ -51,11 +52,10 @@ def open_content(key: str, email_id: str, inner: str) -> Opened:
         user_id, signed_id, once, last_round = opened
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise Http404("no such message") from error
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None or signed_id != email_id or last_round < time.time() // ROUND_S:
+    if signed_id != email_id or last_round < time.time() // ROUND_S:
         raise Http404("no such message")
-    nested = tuple(inner.split("/")[1::2])
-    return Opened(user, get_email_for(user, email_id), bool(once), nested)
+    email = get_email_of(user_id, email_id)
+    return Opened(email.account.user, email, bool(once), tuple(inner.split("/")[1::2]))
 
 
 def content_origin(request: HttpRequest) -> str:

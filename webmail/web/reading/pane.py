@@ -20,6 +20,7 @@ from webmail.store.queries.emails import emails_in_thread, get_email_for, get_th
 from webmail.store.reading.arriving import Arriving, arriving
 from webmail.web.reading.authenticity import acquaintance_of
 from webmail.web.reading.bodies import Content, ContentUnreadable, Reader, read_content
+from webmail.web.reading.remote_content import rules_for
 from webmail.web.reading.wishes import NO_WISH, Wish
 from webmail.web.rows import own_addresses
 from webmail.web.sending.came_back import CameBack, find_blocks
@@ -131,7 +132,8 @@ def build_reading(user: User, public_id: str, emails: Sequence[Email], wish: Wis
     own = own_addresses(user)
     opened = [email for email in emails if email.is_unread or email is emails[-1]][-MAX_OPEN:]
     blocks = find_blocks(user, opened, own=own)
-    reader = Reader(user, own, wish, acquaintance_of(user, [email for email in opened if is_readable(email)], own=own))
+    here = [email for email in opened if is_readable(email)]
+    reader = Reader(user, own, wish, acquaintance_of(user, here, own=own), rules_for(user, here))
     messages = [
         build_message(
             reader,

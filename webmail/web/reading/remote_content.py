@@ -6,7 +6,7 @@ only tracks is never loaded, whatever was said (features 107-110).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,12 +71,20 @@ class RemoteBar:
 
 
 def decide(
-    user: User, email: Email, *, in_junk: bool, is_forged: bool = False, is_protected: bool = False, once: bool = False
+    user: User,
+    email: Email,
+    *,
+    in_junk: bool,
+    is_forged: bool = False,
+    is_protected: bool = False,
+    once: bool = False,
+    rules: Rules | None = None,
 ) -> Decision:
     """Whether the pictures of this message are shown to this person now.
 
     `is_forged`: the check of its sender failed, so that no rule about the sender holds. `is_protected`: it is encrypted or
-    signed, and remote content could carry its text away (security R16). `once`: the reader has just asked for them.
+    signed, and remote content could carry its text away (security R16). `once`: the reader has just asked for them. `rules`:
+    looked up once for all messages of a page.
     """
     if in_junk:
         return Decision("junk")
@@ -84,7 +92,7 @@ def decide(
         return Decision("protected")
     if user.remote_pictures == RemotePictures.ALWAYS:
         return Decision("always")
-    rule = "" if is_forged else _rule_for(user, sender_of(email))
+    rule = "" if is_forged else (rules or rules_for(user, [email])).about(email, SenderRule.Kind.PICTURES)
     if rule:
         return Decision(rule, is_fresh=once)
     if once:
@@ -92,9 +100,27 @@ def decide(
     return Decision("forged" if is_forged else "ask")
 
 
-def has_rule(user: User, kind: SenderRule.Kind, email: Email) -> bool:
-    """Whether the person has decided so for the sender of this message or for its domain."""
-    return bool(_rule_for(user, sender_of(email), kind))
+@dataclass(frozen=True)
+class Rules:
+    """What a person has decided about some senders: pairs of a kind and an address or domain."""
+
+    found: frozenset[tuple[str, str]] = frozenset()
+
+    def about(self, email: Email, kind: SenderRule.Kind) -> Literal["", "sender", "domain"]:
+        """Whether there is a rule for the sender of this message, or for its domain."""
+        sender = sender_of(email)
+        if (kind, sender) in self.found:
+            return "sender"
+        return "domain" if sender and (kind, domain_of(sender)) in self.found else ""
+
+
+def rules_for(user: User, emails: Iterable[Email]) -> Rules:
+    """All rules about the senders of these messages, in one query."""
+    senders = {sender for email in emails if (sender := sender_of(email))}
+    if not senders:
+        return Rules()
+    rules = SenderRule.objects.filter(user=user, value__in=senders | {domain_of(sender) for sender in senders})
+    return Rules(frozenset(rules.values_list("kind", "value")))
 
 
 def set_rule(user: User, kind: SenderRule.Kind, email: Email, *, on: bool) -> None:
@@ -104,18 +130,6 @@ def set_rule(user: User, kind: SenderRule.Kind, email: Email, *, on: bool) -> No
         SenderRule.objects.get_or_create(user=user, kind=kind, value=sender)
     elif sender:
         SenderRule.objects.filter(user=user, kind=kind, value__in=(sender, domain_of(sender))).delete()
-
-
-def _rule_for(
-    user: User, sender: str, kind: SenderRule.Kind = SenderRule.Kind.PICTURES
-) -> Literal["", "sender", "domain"]:
-    if not sender:
-        return ""
-    rules = SenderRule.objects.filter(user=user, kind=kind)
-    values = set(rules.filter(value__in=(sender, domain_of(sender))).values_list("value", flat=True))
-    if sender in values:
-        return "sender"
-    return "domain" if values else ""
 
 
 def sender_of(email: Email) -> str:
