@@ -209,9 +209,8 @@ def test_who_finds_enough_others_waiting_comes_back_later_instead_of_holding_a_t
 
     pool.leave(taken, None)
     for _ in threads:
-        while not pool.open_at("host", "imap"):
+        while (served := next((ticket for ticket in waiting if ticket not in pool._waiting), None)) is None:
             pass
-        served = next(ticket for ticket in waiting if ticket not in pool._waiting)
         waiting.remove(served)
         pool.leave(served, None)
     for thread in threads:
