@@ -32,10 +32,22 @@ def get_email_for(user: User, public_id: str) -> Email:
 def get_email_of(user_id: int, public_id: str) -> Email:
     """For who holds a key instead of a session; with its account and user. Raises Http404, also for one who may not sign in."""
     emails = Email.objects.filter(account__user_id=user_id, account__user__is_active=True, public_id=public_id)
-    email = emails.select_related("account__user", "blob", "text_blob").first()
+    # One of these is asked for with every picture of a mail, so only what is looked at is read.
+    email = emails.select_related("account__user", "blob", "text_blob").only(*_OF_CONTENT).first()
     if email is None:
         raise Http404("no such message")
     return email
+
+
+_OF_CONTENT = (
+    "public_id",
+    "size_bytes",
+    "subject",
+    "body_error",
+    "account__incoming_host",
+    "account__user__strips_tracking",
+    *(f"{blob}__{field}" for blob in ("blob", "text_blob") for field in ("sha256", "size_bytes", "pack", "offset")),
+)
 
 
 def get_emails_for(user: User, public_ids: Iterable[str]) -> list[Email]:
@@ -83,8 +95,13 @@ def emails_of_threads(user: User, public_ids: Iterable[str], *, within: Sequence
 
 def emails_in_thread(thread: Thread) -> list[Email]:
     """A conversation, oldest first, without Emails that are in no mailbox."""
-    emails = Email.objects.filter(thread=thread, mailbox_rows__isnull=False)
-    return list(emails.select_related("account", "blob").distinct().order_by("received_at", "id"))
+    is_somewhere = Exists(EmailMailbox.objects.filter(email_id=OuterRef("pk")))
+    emails = list(
+        Email.objects.filter(is_somewhere, thread=thread).select_related("blob").order_by("received_at", "id")
+    )
+    for email in emails:
+        email.thread, email.account = thread, thread.account  # known, and wide to read again with each
+    return emails
 
 
 @dataclass(frozen=True)
