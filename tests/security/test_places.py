@@ -130,7 +130,7 @@ def test_names_of_accounts_and_mailboxes_and_what_servers_say_of_them(
         for account, mailbox, one in zip(accounts, rows, some, strict=False):
             line = one.line
             MailAccount.objects.filter(pk=account.pk).update(
-                name=line[:100], address=line[:254], incoming_host=line[:253], incoming_username=line[:254], outgoing_host=line[:253],
+                name=line[:100], address=f"{line[:240]} {account.pk}", incoming_host=line[:253], incoming_username=line[:254], outgoing_host=line[:253],
                 outgoing_username=line[:254], state=AccountState.FAILING, state_reason=line[:600],
             )  # fmt: skip
             Mailbox.objects.filter(pk=mailbox.pk).update(name=line[:255], role="", trouble=line[:600])
@@ -250,7 +250,7 @@ def test_the_panel_of_the_operator(
             line = one.line
             MailAccount.objects.filter(pk=account.pk).update(
                 name=line[:100],
-                address=line[:254],
+                address=f"{line[:240]} {account.pk}",  # each is there once
                 incoming_host=line[:253],
                 state=AccountState.FAILING,
                 state_reason=line[:600],

@@ -26,6 +26,7 @@ Job = Callable[[bytes, Mapping[str, Any]], Answer]
 OFTEN: Final = frozenset({"readable", "digest"})  # loaded before the first job
 MAX_RECURSION: Final = 2_000
 _STATM: Final = Path("/proc/self/statm")
+_STATUS: Final = Path("/proc/self/status")
 _PAGE: Final = resource.getpagesize()
 
 
@@ -108,7 +109,12 @@ def _cpu_s() -> float:
 
 
 def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """The most this process has held. `ru_maxrss` would begin with what its parent held when it was started."""
+    with contextlib.suppress(OSError):  # no Linux
+        for line in _STATUS.read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 if __name__ == "__main__":
