@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tests.security.vectors import Vector
 
 IS_FULL = bool(os.environ.get("PILLARBOX_XSS_FULL"))
-SAMPLE = 300
+SAMPLE = 120
 SEED = 20260303
 SLICES = 6 if IS_FULL else 2  # so that two processes share the work
 
