@@ -26,11 +26,10 @@ function fit(holder, { width, height }) {
   const needed = Math.max(width, room);
   const scale = Math.max(LEAST_SCALE, room / needed);
   holder.style.setProperty("--frame-width", `${Math.ceil(needed > room ? room / scale : room)}px`);
-  holder.style.setProperty("--frame-scale", holder.classList.contains("is-original") ? 1 : scale);
+  holder.style.setProperty("--frame-scale", scale);
   holder.style.setProperty("--frame-height", `${Math.min(Math.ceil(height), MAX_HEIGHT)}px`);
   holder.classList.toggle("is-scaled", scale < 1);
   holder.classList.toggle("is-wide", room / needed < LEAST_SCALE);
-  holder.classList.toggle("is-bounded", height > MAX_HEIGHT);
   holder.classList.add("is-measured");
 }
 

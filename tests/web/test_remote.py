@@ -418,14 +418,14 @@ def test_a_message_from_nobody_in_particular_has_no_rule(alice: User, inbox: Mai
     email = newsletter(inbox)
     email.addresses = {"from": senders}
     assert decide(alice, email, in_junk=False).reason == "ask"
-    remote_content.keep_choice(alice, email, "sender")
+    remote_content.set_rule(alice, SenderRule.Kind.PICTURES, email, "sender")
     assert SenderRule.objects.count() == 2
 
 
 def test_case_does_not_matter(alice: User, inbox: Mailbox) -> None:
     email = newsletter(inbox, sender="News@Shop.EXAMPLE")
-    remote_content.keep_choice(alice, email, "sender")
-    remote_content.keep_choice(alice, email, "sender")
+    remote_content.set_rule(alice, SenderRule.Kind.PICTURES, email, "sender")
+    remote_content.set_rule(alice, SenderRule.Kind.PICTURES, email, "sender")
     assert SenderRule.objects.get().value == SENDER
     assert decide(alice, newsletter(inbox), in_junk=False).reason == "sender"
 

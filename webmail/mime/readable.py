@@ -84,7 +84,6 @@ class Readable:
     head: Head = Head()
     html: str = ""
     css: str = ""
-    has_own_dark: bool = False  # the mail brings colours of its own for the dark
     text: str = ""
     is_fixed_width: bool = False
     drawn: tuple[ReadableFile, ...] = ()
@@ -123,7 +122,6 @@ class _Body:
     remote: list[RemoteRef] = field(default_factory=list)
     links: list[WarnedLink] = field(default_factory=list)
     others: list[Part] = field(default_factory=list)
-    own_dark: list[bool] = field(default_factory=list)
     is_truncated: bool = False
 
 
@@ -184,7 +182,6 @@ def _from_html(message: Message, body: BodyParts, options: Mapping[str, Any], ab
         **about,
         html=html,
         css=css,
-        has_own_dark=any(found.own_dark),
         drawn=_files(drawn, message),
         files=_files(dict.fromkeys(files), message),
         remote=tuple(found.remote),
@@ -208,7 +205,6 @@ def _add_part(found: _Body, part: Part, prefix: str) -> None:
         found.css.append(safe.css)
         found.remote += safe.remote
         found.links += safe.links
-        found.own_dark.append(safe.has_own_dark)
         found.is_truncated |= safe.is_truncated
     elif part.type.startswith("text/"):
         found.html.append(plain_text_to_html(_plain_text(part)[:MAX_PLAIN_CHARS], label=QUOTE_LABEL))

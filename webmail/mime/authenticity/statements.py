@@ -17,7 +17,6 @@ from webmail.mime.hosts import normalise_host
 MAX_VALUE_BYTES = 16_000  # of one field
 MAX_STATEMENTS = 40  # of one field
 MAX_STATEMENT_CHARS = 1_000
-MAX_RESULT_CHARS = 40
 
 _METHODS = frozenset({"spf", "dkim", "dmarc", "arc"})
 

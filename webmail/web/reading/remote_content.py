@@ -123,13 +123,15 @@ def rules_for(user: User, emails: Iterable[Email]) -> Rules:
     return Rules(frozenset(rules.values_list("kind", "value")))
 
 
-def set_rule(user: User, kind: SenderRule.Kind, email: Email, *, on: bool) -> None:
-    """Decide so for the sender of this message, or no longer. Does nothing for one that is from nobody in particular."""
+def set_rule(user: User, kind: SenderRule.Kind, email: Email, choice: str) -> None:
+    """Decide about the sender of this message: "sender" or "domain" makes a rule for it, "none" takes both away, anything else
+    does nothing. Nor does a message that is from nobody in particular."""
     sender = sender_of(email)
-    if sender and on:
-        SenderRule.objects.get_or_create(user=user, kind=kind, value=sender)
-    elif sender:
-        SenderRule.objects.filter(user=user, kind=kind, value__in=(sender, domain_of(sender))).delete()
+    values = {"sender": sender, "domain": domain_of(sender)}
+    if sender and choice in values:
+        SenderRule.objects.get_or_create(user=user, kind=kind, value=values[choice])
+    elif sender and choice == "none":
+        SenderRule.objects.filter(user=user, kind=kind, value__in=values.values()).delete()
 
 
 def sender_of(email: Email) -> str:
@@ -153,22 +155,6 @@ def is_in_junk(email: Email) -> bool:
 
 
 # What the reader chooses ----------------------------------------------------------------------------------------------
-
-
-def keep_choice(user: User, email: Email, choice: str) -> None:
-    """Make or take away the rules for the sender of this message: "sender", "domain", or "none", which takes both away.
-
-    Does nothing for a message that is from nobody in particular.
-    """
-    sender = sender_of(email)
-    if not sender:
-        return
-    rules = SenderRule.objects.filter(user=user, kind=SenderRule.Kind.PICTURES)
-    if choice == "none":
-        rules.filter(value__in=(sender, domain_of(sender))).delete()
-    elif choice in {"sender", "domain"}:
-        value = sender if choice == "sender" else domain_of(sender)
-        SenderRule.objects.get_or_create(user=user, kind=SenderRule.Kind.PICTURES, value=value)
 
 
 def grant(user: User, email: Email) -> str:

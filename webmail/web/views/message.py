@@ -55,7 +55,8 @@ def _is_moving(view: MessageView) -> bool:
 def colors(request: UserRequest, email_id: str) -> HttpResponse:
     """Posted: `show`: original keeps the colours of this sender's mail when pages are dark, anything else adapts them again."""
     email = get_email_for(request.user, email_id)
-    set_rule(request.user, SenderRule.Kind.ORIGINAL_COLORS, email, on=request.POST.get("show") == "original")
+    choice = "sender" if request.POST.get("show") == "original" else "none"
+    set_rule(request.user, SenderRule.Kind.ORIGINAL_COLORS, email, choice)
     response = redirect("message_content" if request.htmx else "message", email_id)
     response.status_code = 303
     return response

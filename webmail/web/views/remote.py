@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import SenderRule
 from webmail.store import blobs
 from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Blob
@@ -93,7 +94,7 @@ def choose(request: UserRequest, email_id: str) -> HttpResponse:
     choice = request.POST.get("show", "")
     if choice not in remote_content.CHOICES:
         choice = "none"
-    remote_content.keep_choice(request.user, email, choice)
+    remote_content.set_rule(request.user, SenderRule.Kind.PICTURES, email, choice)
     address = reverse("message_content" if request.htmx else "message", args=[email_id])
     if choice != "none":
         address = with_query(address, {PICTURES: remote_content.grant(request.user, email)})
