@@ -3,7 +3,7 @@
 import pytest
 
 from tests.protocols.imap.scripted import on
-from tests.protocols.imap.test_wire import talking
+from tests.protocols.imap.talking import talking
 from tests.protocols.loopback import Peer
 from webmail.protocols.errors import PermanentlyRefused
 from webmail.protocols.imap import roles
