@@ -95,7 +95,9 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = MailAccount
-        fields = ["name", "color", "is_unified"]
+        fields = ["name", "color"]
+
+    is_unified = forms.BooleanField(label=gettext_lazy("Show in the common inbox"), required=False)
 
     color = forms.TypedChoiceField(
         label=gettext_lazy("Colour"),
@@ -115,6 +117,16 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
             )
         ),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["is_unified"] = self.instance.is_unified
+
+    def save(self, commit: bool = True) -> MailAccount:  # noqa: FBT001, FBT002 - Django's signature
+        kept = [view for view in self.instance.left_out_of if view != "inbox"]
+        self.instance.left_out_of = kept if self.cleaned_data["is_unified"] else ["inbox", *kept]
+        saved: MailAccount = super().save(commit)
+        return saved
 
 
 class IdentityForm(forms.ModelForm):  # type: ignore[type-arg]

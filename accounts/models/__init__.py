@@ -16,10 +16,22 @@ from accounts.models.mail_account import (
     SentCopy,
 )
 from accounts.models.sender_rule import SenderRule
-from accounts.models.user import MailColors, ReceiptPolicy, RemotePictures, User
+from accounts.models.user import (
+    AfterAct,
+    KeyPreset,
+    MailColors,
+    NotificationText,
+    Pane,
+    ReceiptPolicy,
+    RemotePictures,
+    SwipeAct,
+    ThreadOrder,
+    User,
+)
 
 __all__ = [
     "AccountState",
+    "AfterAct",
     "ApiCredential",
     "AuditEvent",
     "ConnectionTest",
@@ -27,15 +39,20 @@ __all__ = [
     "Identity",
     "IncomingProtocol",
     "KeepBodies",
+    "KeyPreset",
     "LeaveOnServer",
     "MailAccount",
     "MailColors",
     "MailDomain",
+    "NotificationText",
     "OutgoingServer",
+    "Pane",
     "ReceiptPolicy",
     "RemotePictures",
     "SecurityChoice",
     "SenderRule",
     "SentCopy",
+    "SwipeAct",
+    "ThreadOrder",
     "User",
 ]

@@ -68,7 +68,8 @@ class MailAccount(models.Model):
     address = models.EmailField(_("e-mail address"), max_length=254)
     color = models.PositiveSmallIntegerField(default=0, help_text=_("Place in the palette of account colours, 0 to 7"))
     position = models.PositiveSmallIntegerField(default=0)
-    is_unified = models.BooleanField(_("show in the common inbox"), default=True)
+    # Names of the views over all accounts (such as "inbox", "all") that leave this one out.
+    left_out_of = models.JSONField(default=list, blank=True)
 
     incoming_protocol = models.CharField(max_length=4, choices=IncomingProtocol)
     incoming_host = models.CharField(max_length=253)
@@ -121,6 +122,11 @@ class MailAccount(models.Model):
     @property
     def is_pop3(self) -> bool:
         return self.incoming_protocol == IncomingProtocol.POP3
+
+    @property
+    def is_unified(self) -> bool:
+        """Whether its inbox is part of the common one."""
+        return "inbox" not in self.left_out_of
 
     @property
     def can_send(self) -> bool:

@@ -50,6 +50,58 @@ class MailColors(models.TextChoices):
     ORIGINAL = "original", _("Leave it as its sender made it")
 
 
+class Pane(models.TextChoices):
+    """Where an opened conversation stands on a wide screen."""
+
+    RIGHT = "right", _("Right of the list")
+    BELOW = "below", _("Below the list")
+    NONE = "none", _("In place of the list")
+
+
+class ThreadOrder(models.TextChoices):
+    """Of the messages of one conversation."""
+
+    OLDEST = "oldest", _("Oldest first")
+    NEWEST = "newest", _("Newest first")
+
+
+class AfterAct(models.TextChoices):
+    """What is shown when the open conversation was archived, deleted or moved."""
+
+    NEXT = "next", _("The next one")
+    PREVIOUS = "previous", _("The one before")
+    LIST = "list", _("The list")
+
+
+class KeyPreset(models.TextChoices):
+    """Whose keys the pages follow; single keys can be changed on top of it (`User.keys`)."""
+
+    GMAIL = "gmail", _("Gmail")
+    OUTLOOK = "outlook", _("Outlook")
+    APPLE = "apple", _("Apple Mail")
+    OFF = "off", _("No single keys")
+
+
+class SwipeAct(models.TextChoices):
+    """What a swipe over a row does on a touch screen."""
+
+    ARCHIVE = "archive", _("Archive")
+    DELETE = "delete", _("Delete")
+    READ = "read", _("Mark as read or unread")
+    STAR = "star", _("Star")
+    MOVE = "move", _("Move to …")
+    JUNK = "junk", _("Junk")
+    NONE = "none", _("Nothing")
+
+
+class NotificationText(models.TextChoices):
+    """How much of a new message a notification of the desktop shows."""
+
+    FULL = "full", _("Sender and subject")
+    SENDER = "sender", _("The sender only")
+    NONE = "none", _("That there is mail, nothing of it")
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """The person. `email` is kept in lower case, so that it is unique whatever the spelling."""
 
@@ -82,6 +134,27 @@ class User(AbstractBaseUser, PermissionsMixin):
     mail_colors = models.CharField(max_length=8, choices=MailColors, default=MailColors.ADAPT)
     strips_tracking = models.BooleanField(_("take tracking marks off links"), default=True)
     has_threads = models.BooleanField(_("show conversations"), default=True)
+    thread_order = models.CharField(max_length=8, choices=ThreadOrder, default=ThreadOrder.OLDEST)
+    prefers_text = models.BooleanField(_("show messages as plain text"), default=False)
+    # Seconds for which a message must be open to count as read: 0 at once, null never by itself.
+    mark_read_after_s = models.PositiveSmallIntegerField(null=True, blank=True, default=0)
+    after_act = models.CharField(max_length=8, choices=AfterAct, default=AfterAct.NEXT)
+
+    language = models.CharField(max_length=16, blank=True, help_text=_("Empty: as the browser says"))
+    pane = models.CharField(max_length=8, choices=Pane, default=Pane.RIGHT)
+    phone_density = models.CharField(max_length=16, choices=Density, default=Density.REGULAR)
+    swipe_right = models.CharField(max_length=8, choices=SwipeAct, default=SwipeAct.ARCHIVE)
+    swipe_left = models.CharField(max_length=8, choices=SwipeAct, default=SwipeAct.DELETE)
+
+    key_preset = models.CharField(max_length=8, choices=KeyPreset, default=KeyPreset.GMAIL)
+    # {name of a command: [keys, such as "e" or "g i"]}; an empty list switches its keys off.
+    keys = models.JSONField(default=dict, blank=True)
+
+    notification_text = models.CharField(max_length=8, choices=NotificationText, default=NotificationText.FULL)
+    # No notifications between these times of the user's day; both null: at any time.
+    quiet_from = models.TimeField(null=True, blank=True)
+    quiet_until = models.TimeField(null=True, blank=True)
+    keeps_searches = models.BooleanField(_("remember what I searched for"), default=True)
 
     objects: ClassVar[UserManager] = UserManager()
 

@@ -68,7 +68,7 @@ def test_the_common_inbox_merges_accounts_newest_first(client: Client, alice: Us
 
 def test_an_account_may_stay_out_of_the_common_inbox(client: Client, account: MailAccount, inbox: Mailbox) -> None:
     make_email(inbox)
-    MailAccount.objects.update(is_unified=False)
+    MailAccount.objects.update(left_out_of=["inbox"])
     assert subjects(client.get("/mail/inbox").content.decode()) == []
     assert subjects(client.get(address_of(inbox)).content.decode()) == ["Hello"]
 

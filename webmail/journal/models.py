@@ -22,6 +22,30 @@ from accounts.models import MailAccount, User
 from webmail.store.models import Email, Mailbox
 
 
+class Step(models.Model):
+    """What a person did in one go on a page: the Actions of all accounts it touched, undone together.
+
+    `detail` has what its words need: {"rows": n, "is_threads": bool, "name": of a target, "target": its public id}.
+    """
+
+    public_id = models.CharField(
+        max_length=PUBLIC_ID_LENGTH, unique=True, default=partial(new_public_id, "u"), editable=False
+    )
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
+    verb = models.CharField(max_length=20)  # as the buttons name it: archive, move, label …
+    detail = models.JSONField(default=dict)
+    is_final = models.BooleanField(default=False)  # cannot be undone: deleted for good
+    created_at = models.DateTimeField(default=timezone.now)
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes: ClassVar = [models.Index(fields=["user", "-id"], name="journal_step_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.public_id}"
+
+
 class Action(models.Model):
     """One act on one or many Emails, or on one mailbox."""
 
@@ -37,6 +61,7 @@ class Action(models.Model):
         CREATE_MAILBOX = "create_mailbox"  # mailbox is the new row
         RENAME_MAILBOX = "rename_mailbox"  # arguments: {"old_remote_name": …, "old_name": …, "old_parent": id | null}
         DELETE_MAILBOX = "delete_mailbox"  # arguments: {"remote_name": …}
+        SUBSCRIBE = "subscribe"  # arguments: {"subscribed": bool}
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -50,6 +75,7 @@ class Action(models.Model):
     )
     account = models.ForeignKey(MailAccount, on_delete=models.CASCADE, related_name="actions", db_index=False)
     user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    step = models.ForeignKey(Step, null=True, on_delete=models.SET_NULL, related_name="actions")
     kind = models.CharField(max_length=16, choices=Kind)
     # Of a TRANSFER the one in the other account. null as well when it was deleted since: then the act is refused and what it
     # hid comes back.

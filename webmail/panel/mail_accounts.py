@@ -91,7 +91,7 @@ class MailAccountPages(Listing):
             },
         ),
         (_("Servers"), {"fields": ("incoming", "incoming_username", "outgoing", "outgoing_username", "offers")}),
-        (_("Rules"), {"fields": ("leave_on_server", "leave_days", "sent_copy", "saves_sent_itself", "is_unified")}),
+        (_("Rules"), {"fields": ("leave_on_server", "leave_days", "sent_copy", "saves_sent_itself", "left_out_of")}),
         (_("More"), {"fields": ("mailboxes", "submissions")}),
     )
     readonly_fields = (

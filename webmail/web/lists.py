@@ -85,7 +85,7 @@ def common_source(user: User, name: str) -> ListSource:
         key=name,
         title=_(_NAMES[name]),
         address=reverse(name),
-        mailboxes=tuple(mailboxes_with_role(user, role)) if role else None,
+        mailboxes=tuple(mailboxes_with_role(user, role, view=name)) if role else None,
         emails=emails(user) if emails else None,
         role=role,
         is_threaded=user.has_threads and role != Role.DRAFTS,

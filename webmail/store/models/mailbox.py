@@ -56,6 +56,12 @@ class Mailbox(models.Model):
     is_selectable = models.BooleanField(default=True)  # False: a name that only holds others (sync Y22)
     is_read_only = models.BooleanField(default=False)
 
+    # How the user likes it ------------------------------------------------------------------------------------------
+    color = models.PositiveSmallIntegerField(null=True, blank=True)  # place in the palette of labels, 0 to 7
+    is_favourite = models.BooleanField(default=False)  # pinned above the tree
+    has_threads = models.BooleanField(null=True, blank=True)  # null: as the user has it everywhere
+    notifies = models.BooleanField(null=True, blank=True)  # of new mail; null: Inbox does, others do not
+
     # What the server says ---------------------------------------------------------------------------------------
     remote_name = models.CharField(max_length=1000, blank=True)  # as on the wire (modified UTF-7), ASCII; empty: local
     delimiter = models.CharField(max_length=1, blank=True)

@@ -138,9 +138,8 @@ def sync_progress(accounts: Sequence[MailAccount]) -> dict[int, SyncProgress]:
     return result
 
 
-def mailboxes_with_role(user: User, role: Role, *, unified_only: bool = True) -> list[Mailbox]:
-    """The mailboxes of one role over all accounts, for the common views."""
+def mailboxes_with_role(user: User, role: Role, *, view: str = "") -> list[Mailbox]:
+    """The mailboxes of one role over all accounts; `view`: without the accounts that are left out of this common view."""
     found = Mailbox.objects.filter(account__user=user, role=role, missing_since=None)
-    if unified_only:
-        found = found.filter(account__is_unified=True)
-    return list(found.order_by("account__position"))
+    ordered = found.select_related("account").order_by("account__position")
+    return [mailbox for mailbox in ordered if view not in mailbox.account.left_out_of]
