@@ -19,7 +19,7 @@ PAGES := templates/web -name '*.html'
 DJANGO_TEMPLATES := templates -path templates/web -prune -o -name '*.html'
 
 .DEFAULT_GOAL := help
-.PHONY: help run venv venv-dev frontend system-packages test test-fast faults fuzz attacks check fix bench lock clean
+.PHONY: help run words venv venv-dev frontend system-packages test test-fast faults fuzz attacks check fix bench lock clean
 
 # Shell functions of the recipes below.
 define FUNCTIONS
@@ -62,9 +62,9 @@ install() {
 	fi
 	printf '%s\n' "$$lock_sum" > "$$2"
 }
-# Whatever the front end is built from, and how.
+# Whatever scripts, styles and the words of other languages are built from, and how.
 frontend_sum() {
-	find package.json package-lock.json static -path static/dist -prune -o -type f -exec cksum {} + | LC_ALL=C sort | cksum
+	find package.json package-lock.json static webmail/locale -path static/dist -prune -o -type f ! -name '*.mo' ! -name '*.pyc' -exec cksum {} + | LC_ALL=C sort | cksum
 }
 has_node() { node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null && npm --version >/dev/null 2>&1; }
 build_frontend() {
@@ -81,6 +81,7 @@ build_frontend() {
 	# Scripts of packages do not run: none of ours needs one, and a stranger's should not.
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	npm run build --silent
+	$(BIN)/python -m webmail.locale compile static/dist
 	mkdir -p static/dist
 	printf '%s\n' "$$source_sum" > $(FRONTEND_STAMP)
 }
@@ -126,8 +127,8 @@ venv: ## The environment to run in
 venv-dev: ## The environment to develop and test in
 	@$(SH) ready_to_test
 
-frontend: ## Build scripts and styles into static/dist
-	@$(SH) make_venv; build_frontend
+frontend: ## Build scripts, styles and catalogues of words into static/dist
+	@$(SH) ready_to_run
 
 system-packages: ## Install the servers the tests talk to, where root may
 	@sh tests/install.sh
@@ -172,6 +173,9 @@ fix: venv-dev ## Format, and repair what the linters can
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 	@find $(DJANGO_TEMPLATES) -exec $(BIN)/djade --target-version 5.2 {} + || true
+
+words: venv ## Bring the catalogues of translations up to date with the sources
+	@$(BIN)/python -m webmail.locale update
 
 bench: venv-dev frontend ## Measure; tables here, JSON under var/bench/
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-from zoneinfo import available_timezones
+from typing import Any, Final
 
 from allauth.account.forms import LoginForm as AllauthLoginForm
 from django import forms
-from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from accounts import services, tokens
-from accounts.models import Identity, IncomingProtocol, LeaveOnServer, MailAccount, MailDomain, SecurityChoice, User
+from accounts.models import Identity, IncomingProtocol, LeaveOnServer, MailAccount, MailDomain, SecurityChoice
 
 PORT = [MinValueValidator(1), MaxValueValidator(65_535)]
 _HOST = r"\A[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?\.?\Z"
+
+
+# The palette of accounts, labels and mailboxes, by place.
+COLORS: Final = (
+    (0, gettext_lazy("Blue")),
+    (1, gettext_lazy("Teal")),
+    (2, gettext_lazy("Violet")),
+    (3, gettext_lazy("Rose")),
+    (4, gettext_lazy("Amber")),
+    (5, gettext_lazy("Green")),
+    (6, gettext_lazy("Grey")),
+    (7, gettext_lazy("Sea green")),
+)
 
 
 class LoginForm(AllauthLoginForm):  # type: ignore[misc]
@@ -91,42 +102,44 @@ class ServersForm(forms.Form):
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
-    """How an account is shown."""
+    """How an account is shown, and in which views over all accounts."""
+
+    VIEWS: Final = (
+        ("inbox", gettext_lazy("Inbox")),
+        ("unread", gettext_lazy("Unread")),
+        ("starred", gettext_lazy("Starred")),
+        ("drafts", gettext_lazy("Drafts")),
+        ("sent", gettext_lazy("Sent")),
+        ("all", gettext_lazy("All mail")),
+    )
 
     class Meta:
         model = MailAccount
         fields = ["name", "color"]
 
-    is_unified = forms.BooleanField(label=gettext_lazy("Show in the common inbox"), required=False)
-
-    color = forms.TypedChoiceField(
-        label=gettext_lazy("Colour"),
-        coerce=int,
-        choices=list(
-            enumerate(
-                [
-                    gettext_lazy("Blue"),
-                    gettext_lazy("Teal"),
-                    gettext_lazy("Violet"),
-                    gettext_lazy("Rose"),
-                    gettext_lazy("Amber"),
-                    gettext_lazy("Green"),
-                    gettext_lazy("Grey"),
-                    gettext_lazy("Sea green"),
-                ]
-            )
-        ),
+    color = forms.TypedChoiceField(label=gettext_lazy("Colour"), coerce=int, choices=COLORS, widget=forms.RadioSelect)
+    shown_in = forms.MultipleChoiceField(
+        label=gettext_lazy("Part of the views over all accounts"),
+        choices=VIEWS,
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial["is_unified"] = self.instance.is_unified
+        left_out = self.instance.left_out_of
+        self.initial["shown_in"] = [view for view, _name in self.VIEWS if view not in left_out]
 
     def save(self, commit: bool = True) -> MailAccount:  # noqa: FBT001, FBT002 - Django's signature
-        kept = [view for view in self.instance.left_out_of if view != "inbox"]
-        self.instance.left_out_of = kept if self.cleaned_data["is_unified"] else ["inbox", *kept]
-        saved: MailAccount = super().save(commit)
-        return saved
+        """Stores only what the form is about: workers write other columns meanwhile."""
+        shown = self.cleaned_data["shown_in"]
+        known = dict(self.VIEWS)
+        kept = [view for view in self.instance.left_out_of if view not in known]
+        self.instance.left_out_of = [*kept, *(view for view in known if view not in shown)]
+        account: MailAccount = self.instance
+        if commit:
+            account.save(update_fields=["name", "color", "left_out_of"])
+        return account
 
 
 class IdentityForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -145,54 +158,6 @@ class IdentityForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_name(self) -> str:
         """A name stands in a header: one line, no control characters."""
         return " ".join(str(self.cleaned_data["name"]).split())
-
-
-class AppearanceForm(forms.ModelForm):  # type: ignore[type-arg]
-    """How pages look, and in which zone times are shown."""
-
-    class Meta:
-        model = User
-        fields = ["name", "theme", "density", "has_threads", "timezone"]
-        labels = {
-            "name": gettext_lazy("Your name"),
-            "theme": gettext_lazy("Theme"),
-            "density": gettext_lazy("Rows"),
-            "has_threads": gettext_lazy("Show messages of one conversation together"),
-            "timezone": gettext_lazy("Time zone"),
-        }
-        widgets = {"theme": forms.RadioSelect, "density": forms.RadioSelect}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        zones = [
-            ("", _("As the browser says")),
-            *((name, name.replace("_", " ")) for name in sorted(available_timezones())),
-        ]
-        self.fields["timezone"] = forms.ChoiceField(label=_("Time zone"), choices=zones, required=False)
-
-
-class SendingForm(forms.ModelForm):  # type: ignore[type-arg]
-    """How sending behaves for a person: how long it can be taken back, and what happens when somebody wants a receipt."""
-
-    UNDO_S = (0, 5, 10, 20, 30)
-
-    class Meta:
-        model = User
-        fields = ["undo_send_s", "receipts"]
-        labels = {"receipts": gettext_lazy("When somebody asks for a read receipt")}
-        widgets = {"receipts": forms.RadioSelect}
-
-    def __init__(self, data: Any = None, *, instance: User) -> None:
-        chosen: int = settings.UNDO_SEND_S if instance.undo_send_s is None else instance.undo_send_s
-        super().__init__(data, instance=instance, initial={"undo_send_s": chosen})
-        choices = [(seconds, _seconds(seconds)) for seconds in sorted({*self.UNDO_S, chosen})]
-        self.fields["undo_send_s"] = forms.TypedChoiceField(
-            label=_("A message can be taken back for"), choices=choices, coerce=int, widget=forms.RadioSelect
-        )
-
-
-def _seconds(count: int) -> str:
-    return ngettext("%(count)s second", "%(count)s seconds", count) % {"count": count} if count else _("not at all")
 
 
 class SentCopyForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -1,4 +1,4 @@
-"""Forms of reading: what is shown of messages, and whose word about senders counts."""
+"""Whose word about senders counts for an account."""
 
 from __future__ import annotations
 
@@ -9,26 +9,12 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import MailAccount, User
+from accounts.models import MailAccount
 from webmail.mime.hosts import has_public_suffix
 
 MAX_IDS: Final = 50
 # An authserv-id (RFC 8601 section 2.5) is a host name as a rule; "*." stands for every name below a domain.
 _ID: Final = re.compile(r"(\*\.)?([a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)", re.ASCII)
-
-
-class ReadingForm(forms.ModelForm):  # type: ignore[type-arg]
-    """How messages are shown to a person."""
-
-    class Meta:
-        model = User
-        fields = ["remote_pictures", "mail_colors", "strips_tracking"]
-        labels = {
-            "remote_pictures": gettext_lazy("Pictures from elsewhere"),
-            "mail_colors": gettext_lazy("Mail while the pages are dark"),
-            "strips_tracking": gettext_lazy("Take tracking marks off links"),
-        }
-        widgets = {"remote_pictures": forms.RadioSelect, "mail_colors": forms.RadioSelect}
 
 
 class BelievedServersForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -34,6 +35,7 @@ DEFAULT_PORTS: Mapping[tuple[str, str], int] = {
     ("smtp", "starttls"): 587,
     ("smtp", "plain"): 25,
 }
+SIGN_IN_MAY_LAST = timedelta(minutes=7)  # above everything a test can last
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,31 @@ def request_verification(account: MailAccount, *, user: User) -> ConnectionTest:
         user=user,
         account=account,
     )
+
+
+def request_sign_in(account: MailAccount, *, user: User, password: str) -> ConnectionTest:
+    """Try a new password for an account as it is set up; it is stored when it works, and the account runs again.
+
+    A password of its own for sending stays. Raises `CredentialError` when passwords cannot be stored here.
+    """
+    outgoing = ""
+    if Credential.objects.filter(account=account, purpose=Credential.Purpose.OUTGOING).exists():
+        outgoing = credentials.open_secret(account, purpose=Credential.Purpose.OUTGOING).value
+    return request_connection_test(
+        purpose=ConnectionTest.Purpose.VERIFY,
+        settings=settings_of(account),
+        incoming_password=password,
+        outgoing_password=outgoing,
+        user=user,
+        account=account,
+    )
+
+
+def running_sign_in(account: MailAccount) -> ConnectionTest | None:
+    """A password for this account that is being tried just now; None: none is."""
+    waits = [ConnectionTest.Status.PENDING, ConnectionTest.Status.RUNNING]
+    tests = ConnectionTest.objects.filter(account=account, purpose=ConnectionTest.Purpose.VERIFY, status__in=waits)
+    return tests.filter(created_at__gt=timezone.now() - SIGN_IN_MAY_LAST).order_by("-pk").first()
 
 
 def request_sync(account: MailAccount) -> None:
@@ -157,6 +184,7 @@ def set_state(account: MailAccount, state: str, *, reason: str = "") -> None:
     since = {} if account.state == state else {"state_since": timezone.now()}
     if changed.update(state=state, state_reason=reason[:600], **since):
         account.state, account.state_reason = state, reason[:600]
+        dispatch.announce({"account": account.public_id, "user": account.user_id, "changed": {}})
 
 
 def pause_account(account: MailAccount) -> None:

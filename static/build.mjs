@@ -1,30 +1,34 @@
-// Builds what pages load: one script, one style sheet, one sprite of icons, images. Run by `npm run build`.
+// Builds what pages load: one script and a tiny one that runs before the first paint, one style sheet, one sprite of icons, images. Run by `npm run build`.
 import { build } from "esbuild";
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
+// Made beside it and put in its place when whole: a build that fails leaves the last good one.
+const fresh = join(here, `.dist-${process.pid}`);
 const lucide = join(here, "..", "node_modules", "lucide-static", "icons");
 
-rmSync(dist, { recursive: true, force: true });
-mkdirSync(dist, { recursive: true });
+process.on("exit", () => rmSync(fresh, { recursive: true, force: true }));
+mkdirSync(fresh, { recursive: true });
 
 await build({
-  entryPoints: [join(here, "js", "main.js"), join(here, "css", "main.css")],
-  outdir: dist,
+  entryPoints: [join(here, "js", "main.js"), join(here, "js", "layout", "early.js"), join(here, "css", "main.css")],
+  outdir: fresh,
   bundle: true,
   minify: true,
   format: "esm",
-  target: ["es2022", "chrome120", "firefox120", "safari17"],
+  target: ["es2022", "chrome123", "firefox120", "safari17.5"],
   external: ["*.svg"],
   entryNames: "[name]",
   logLevel: "warning",
 });
 
-writeFileSync(join(dist, "icons.svg"), sprite(readNames(join(here, "icons.txt"))));
-cpSync(join(here, "images"), dist, { recursive: true });
+writeFileSync(join(fresh, "icons.svg"), sprite(readNames(join(here, "icons.txt"))));
+cpSync(join(here, "images"), fresh, { recursive: true });
+rmSync(dist, { recursive: true, force: true });
+renameSync(fresh, dist);
 
 function readNames(file) {
   return readFileSync(file, "utf8")

@@ -10,11 +10,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.forms_reading import BelievedServersForm, ReadingForm
+from accounts.forms_preferences import ReadingForm
+from accounts.forms_reading import BelievedServersForm
 from accounts.models import MailAccount, SenderRule
 from accounts.views.connecting import signed_in_user
+from accounts.views.preferences import CURRENT, answer
 
-CURRENT = "settings"
 MAX_RULES_SHOWN = 1_000
 
 
@@ -23,19 +24,9 @@ MAX_RULES_SHOWN = 1_000
 def reading(request: HttpRequest) -> HttpResponse:
     """How messages are shown to the person, and the rules made about senders."""
     user = signed_in_user(request)
-    form = ReadingForm(request.POST if request.method == "POST" else None, instance=user)
-    if request.method == "POST" and form.is_valid():
-        form.instance.save(update_fields=list(form.cleaned_data))
-        messages.success(request, _("Saved."))
-        return redirect("settings_reading")
-    context = {
-        "current": CURRENT,
-        "section": "reading",
-        "form": form,
-        "rules": list(SenderRule.objects.filter(user=user).order_by("kind", "value")[:MAX_RULES_SHOWN]),
-        "accounts": list(MailAccount.objects.filter(user=user)),
-    }
-    return render(request, "settings/reading.html", context, status=422 if form.errors else 200)
+    rules = SenderRule.objects.filter(user=user).order_by("kind", "value")
+    further = {"rules": list(rules[:MAX_RULES_SHOWN]), "accounts": list(MailAccount.objects.filter(user=user))}
+    return answer(request, ReadingForm, "reading", "settings_reading", further)
 
 
 @require_POST

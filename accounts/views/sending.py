@@ -14,11 +14,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
-from accounts.forms import OutgoingServerForm, SendingForm, SentCopyForm
+from accounts.forms import OutgoingServerForm, SentCopyForm
+from accounts.forms_preferences import SendingForm
 from accounts.models import MailAccount, OutgoingServer
 from accounts.views.connecting import signed_in_user
+from accounts.views.preferences import CURRENT, answer
 
-CURRENT = "settings"
 MAX_SERVERS = 10  # further ones of an account: nobody needs more, and each may be tried
 
 
@@ -26,19 +27,8 @@ MAX_SERVERS = 10  # further ones of an account: nobody needs more, and each may 
 @login_required
 def sending(request: HttpRequest) -> HttpResponse:
     """How long a send can be taken back, and what happens to requests for read receipts."""
-    user = signed_in_user(request)
-    form = SendingForm(request.POST if request.method == "POST" else None, instance=user)
-    if request.method == "POST" and form.is_valid():
-        form.instance.save(update_fields=list(form.cleaned_data))
-        messages.success(request, _("Saved."))
-        return redirect("settings_sending")
-    context = {
-        "current": CURRENT,
-        "section": "sending",
-        "form": form,
-        "accounts": list(MailAccount.objects.filter(user=user)),
-    }
-    return render(request, "settings/sending.html", context, status=422 if form.errors else 200)
+    accounts = list(MailAccount.objects.filter(user=signed_in_user(request)))
+    return answer(request, SendingForm, "sending", "settings_sending", {"accounts": accounts})
 
 
 @require_http_methods(["GET", "POST"])

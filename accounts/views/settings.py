@@ -1,4 +1,4 @@
-"""Settings: the list of accounts, each account's servers and identities, appearance, app passwords."""
+"""Settings of an account: its servers and identities; and app passwords."""
 
 from __future__ import annotations
 
@@ -8,22 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services, tokens
-from accounts.forms import AccountForm, AppearanceForm, IdentityForm, ServersForm, TokenForm
+from accounts.forms import AccountForm, IdentityForm, ServersForm, TokenForm
 from accounts.models import AccountState, ApiCredential, ConnectionTest, Identity, MailAccount
 from accounts.views.connecting import signed_in_user, start_test
 
 CURRENT = "settings"
-
-
-@require_GET
-@login_required
-def accounts(request: HttpRequest) -> HttpResponse:
-    """All accounts with their state: the first page of the settings."""
-    found = list(MailAccount.objects.filter(user=signed_in_user(request)))
-    return render(request, "settings/accounts.html", {"current": CURRENT, "section": "accounts", "accounts": found})
 
 
 @require_http_methods(["GET", "POST"])
@@ -116,22 +108,6 @@ def identity_delete(request: HttpRequest, identity_id: str) -> HttpResponse:
     else:
         messages.success(request, _("Identity deleted."))
     return redirect("account_settings", account_id)
-
-
-@require_http_methods(["GET", "POST"])
-@login_required
-def appearance(request: HttpRequest) -> HttpResponse:
-    """Theme, density, conversations, time zone, the person's name."""
-    user = signed_in_user(request)
-    form = AppearanceForm(request.POST if request.method == "POST" else None, instance=user)
-    if request.method == "POST" and form.is_valid():
-        form.save()
-        messages.success(request, _("Saved."))
-        return redirect("settings_appearance")
-    if form.errors:
-        user.refresh_from_db()  # the page itself is drawn with the stored values
-    context = {"current": CURRENT, "section": "appearance", "form": form}
-    return render(request, "settings/appearance.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])

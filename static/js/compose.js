@@ -76,7 +76,7 @@ document.addEventListener("input", (event) => {
 
 document.addEventListener("keydown", (event) => {
   const form = event.target.closest?.('[data-behaviour="compose"]');
-  if (!form || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+  if (!form || event.defaultPrevented || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
   if (event.key === "Enter") {
     event.preventDefault();
     form.requestSubmit(form.querySelector('button[value="send"]'));

@@ -1,11 +1,12 @@
 // Menus and dialogs: closed by Esc and by a click elsewhere, focus returns to what opened them.
+import { t } from "./words.js";
 
 const openMenus = () => [...document.querySelectorAll('details[data-behaviour~="menu"][open]')];
 
 document.addEventListener("click", (event) => {
   for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
-  const item = event.target.closest(".menu__item");
-  if (item) item.closest("details").open = false;
+  const around = event.target.closest(".menu__item")?.closest("details");
+  if (around) around.open = false;
   const opener = event.target.closest("[data-open-dialog]");
   if (opener) openDialog(opener.dataset.openDialog);
   if (event.target.closest("[data-close-dialog]")) event.target.closest("dialog")?.close();
@@ -61,11 +62,11 @@ function ask(question, button) {
   no.className = "button";
   no.type = "button";
   no.dataset.closeDialog = "";
-  no.textContent = "Cancel";
+  no.textContent = t("Cancel");
   const yes = document.createElement("button");
   yes.className = button.classList.contains("button--danger") ? "button button--primary button--danger" : "button button--primary";
   yes.type = "button";
-  yes.textContent = button.textContent.trim() || "Yes";
+  yes.textContent = button.textContent.trim() || t("Yes");
   yes.addEventListener("click", () => {
     dialog.close();
     button.dataset.confirmed = "1";

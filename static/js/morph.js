@@ -3,6 +3,10 @@
 
 const KEPT_OPEN = "details";
 
+// Elements that look after what is in them: id → (old, fresh) => the node that stands there afterwards.
+const owners = new Map();
+export const ownMorph = (id, owner) => { owners.set(id, owner); };
+
 // Make `old` say what `fresh` says, changing as little as possible. Returns the node that stands there afterwards.
 export function morph(old, fresh) {
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || (old.id || "") !== (fresh.id || "")) {
@@ -13,6 +17,10 @@ export function morph(old, fresh) {
     if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
     return old;
   }
+  const owner = owners.get(old.id);
+  if (owner) return owner(old, fresh);
+  // What is filled in later than the page (data-kept says of what) stays as long as it is of the same.
+  if (old.dataset.kept && old.dataset.kept === fresh.dataset.kept) return old;
   if (old.isEqualNode(fresh)) return old;
   copyAttributes(old, fresh);
   morphChildren(old, fresh);
@@ -22,7 +30,8 @@ export function morph(old, fresh) {
 function copyAttributes(old, fresh) {
   const keepsOpen = old.matches(KEPT_OPEN);
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !(keepsOpen && name === "open") && name !== "hidden") old.removeAttribute(name);
+    const isOurs = name === "hidden" || (keepsOpen && name === "open") || (name === "tabindex" && old === document.activeElement);
+    if (!fresh.hasAttribute(name) && !isOurs) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
     if (keepsOpen && name === "open") continue;

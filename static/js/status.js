@@ -1,8 +1,15 @@
 // Speaks to people who hear the page, and marks requests that take longer than a moment.
 
-export function say(text, { urgent = false } = {}) {
+const LEAST_MS = 10_000; // between two lines about new mail
+const spokenAt = new Map();
+
+// `channel`: lines of one kind, such as "mail", come no more often than each ten seconds; those between are left out.
+export function say(text, { urgent = false, channel = "" } = {}) {
   const region = document.getElementById(urgent ? "alert" : "status");
   if (!region) return;
+  const now = performance.now();
+  if (channel && now - (spokenAt.get(channel) ?? -LEAST_MS) < LEAST_MS) return;
+  spokenAt.set(channel, now);
   region.textContent = "";
   requestAnimationFrame(() => { region.textContent = text; });
 }

@@ -1,6 +1,6 @@
 // A toast goes after ten seconds, later while it is pointed at or has the focus. The newest stands alone. One that follows
 // something under way (sending.js), or is sticky, stays.
-import { held } from "./list.js";
+import { t } from "./words.js";
 
 const SHOWN_MS = 10_000;
 
@@ -41,41 +41,17 @@ export function showToast(text, kind = "danger") {
   armAll();
 }
 
-// Undoing the last act is possible after its toast has gone (z).
-let lastUndo = null;
-export function undoLast() {
-  // What is not an act on rows, such as a message about to leave, is undone by its own form.
-  const form = document.querySelector("[data-toast-act]:not([hx-post])");
-  if (form) { form.requestSubmit(); return true; }
-  remember();
-  if (!lastUndo) return false;
-  const { action, values } = lastUndo;
-  lastUndo = null;
-  document.querySelector("[data-toast-act]")?.closest(".toast").remove();
-  window.htmx.ajax("POST", action, { values: { ...values, ...held() }, target: "#list", swap: "morph" });
-  return true;
-}
-
-function remember() {
-  const form = document.querySelector("[data-toast-act][hx-post]");
-  if (form) lastUndo = { action: form.action, values: Object.fromEntries(new FormData(form)) };
-}
-
 document.addEventListener("click", (event) => {
   const close = event.target.closest("[data-toast-close]");
   if (close) close.closest(".toast").remove();
 });
-document.addEventListener("submit", (event) => {
-  if (event.target.matches("[data-toast-act]")) lastUndo = null;
-});
 document.addEventListener("toast:renewed", armAll);
-document.addEventListener("htmx:oobAfterSwap", () => { armAll(); remember(); });
-document.addEventListener("htmx:afterSettle", () => { armAll(); remember(); });
-document.addEventListener("htmx:sendError", () => showToast("The server cannot be reached. Nothing was done; try again."));
-document.addEventListener("htmx:timeout", () => showToast("The server takes too long. Look whether it was done before trying again."));
+document.addEventListener("htmx:oobAfterSwap", armAll);
+document.addEventListener("htmx:afterSettle", armAll);
+document.addEventListener("htmx:sendError", () => showToast(t("The server cannot be reached. Nothing was done; try again.")));
+document.addEventListener("htmx:timeout", () => showToast(t("The server takes too long. Look whether it was done before trying again.")));
 document.addEventListener("htmx:responseError", (event) => {
   const gone = event.detail.xhr.status === 404;
-  showToast(gone ? "This is not here any more: it was moved or deleted elsewhere." : "The server could not do this. Nothing was changed; reload the page and try again.");
+  showToast(gone ? t("This is not here any more: it was moved or deleted elsewhere.") : t("The server could not do this. Nothing was changed; reload the page and try again."));
 });
 armAll();
-remember();

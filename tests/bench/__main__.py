@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cleaning, first_sync, groups, live_mail, reading, sending, watching
+from tests.bench import cleaning, first_sync, groups, listing_pages, live_mail, reading, searching, sending, watching
 from tests.e2e.site import Site
 from tests.servers.dovecot import DovecotServer
 from tests.servers.redis import RedisServer
@@ -28,9 +28,11 @@ QUIET: dict[str, Callable[[groups.Bench], dict[str, Any]]] = {
     "pop3": groups.pop3,
     "sending": sending.measure,
     "cleaning": cleaning.measure,
+    "lists": listing_pages.measure,
     "opening": reading.opening,
     "hostile": reading.hostile,
     "patterns": reading.patterns,
+    "searching": searching.measure,
 }
 LIVE: dict[str, Callable[[Site, DovecotServer, argparse.Namespace], dict[str, Any]]] = {
     "first_sync": first_sync.measure,

@@ -87,15 +87,16 @@ async def _measure(emails: list[Email], rounds: int, cookie: str) -> dict[str, A
 async def _open(email: Email, cookie: str, *, is_click: bool = True) -> tuple[float, float]:
     """Milliseconds for the reading pane, as a click on a row asks for it, or the whole page, and for the document in its frame."""
     headers = [(b"hx-request", b"true"), (b"hx-target", b"reading")] if is_click else []
-    page_ms, page = await _get(f"/mail/m/{email.public_id}", cookie, headers)
+    page_ms, page = await get(f"/mail/m/{email.public_id}", cookie, headers)
     frame = _FRAME.search(page.decode())
     assert frame is not None, "the page has no frame"
-    body_ms, body = await _get(frame[1].replace("&amp;", "&"), cookie, [])
+    body_ms, body = await get(frame[1].replace("&amp;", "&"), cookie, [])
     assert b"Story 3 of issue" in body
     return page_ms, body_ms
 
 
-async def _get(target: str, cookie: str, headers: list[tuple[bytes, bytes]]) -> tuple[float, bytes]:
+async def get(target: str, cookie: str, headers: list[tuple[bytes, bytes]]) -> tuple[float, bytes]:
+    """Milliseconds and body of one request to the application. Raises AssertionError unless it is answered with 200."""
     base, parts = urlsplit(settings.BASE_URL), urlsplit(target)
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": base.scheme or "http",

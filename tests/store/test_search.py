@@ -10,41 +10,8 @@ from webmail.mime.addresses import Address
 from webmail.store import changes, emails, indexing, ingest
 from webmail.store.models import Email, SearchDocument
 from webmail.store.search import index
-from webmail.store.search.parse import QueryFault, Term, parse_query
+from webmail.store.search.parse import QueryFault, parse_query
 from webmail.store.search.run import search_emails
-
-
-@pytest.mark.parametrize(
-    ("text", "terms"),
-    [
-        ("", []),
-        ("two words", [Term("", "two"), Term("", "words")]),
-        ('"a phrase" x', [Term("", "a phrase"), Term("", "x")]),
-        ("from:anna", [Term("from", "anna")]),
-        ('FROM:"Anna B"', [Term("from", "Anna B")]),
-        ("-is:unread", [Term("is", "unread", is_negated=True)]),
-        ("http://example.org/x", [Term("", "http://example.org/x")]),
-        ("10:30", [Term("", "10:30")]),
-    ],
-)
-def test_a_query_is_read_into_terms(text: str, terms: list[Term]) -> None:
-    found = [(term.operator, term.value, term.is_negated) for term in parse_query(text)]
-    assert found == [(term.operator, term.value, term.is_negated) for term in terms]
-
-
-@pytest.mark.parametrize(
-    ("text", "position", "message"),
-    [
-        ("a befor:2026", 2, "Did you mean before:?"),
-        ('a "open', 2, "not closed"),
-        ("from:", 0, "needs a person"),
-        ("x" * 2_000, 1_000, "characters at most"),
-    ],
-)
-def test_a_fault_is_told_at_its_place(text: str, position: int, message: str) -> None:
-    with pytest.raises(QueryFault, match=message) as fault:
-        parse_query(text)
-    assert fault.value.position == position
 
 
 def hits(world: World, text: str) -> set[str]:
@@ -76,7 +43,7 @@ def letters(world: World) -> World:
     [
         ("rechnung", {"Rechnung für März"}),
         ("RECHNUNG marz", {"Rechnung für März"}),
-        ("echnun", {"Rechnung für März"}),
+        ("echnun", set()),
         ("anna", {"Rechnung für März"}),
         ("from:muller", {"Rechnung für März"}),
         ("from:@shop.example", {"Rechnung für März"}),
@@ -96,7 +63,6 @@ def letters(world: World) -> World:
         ("before:2026-03-03", set()),
         ("after:2026-03-03 is:starred", {"Budget 2026"}),
         ('"fur marz"', {"Rechnung für März"}),
-        ('subject:"%"', set()),
         ('"a\' OR 1=1"', set()),
     ],
 )
@@ -104,7 +70,7 @@ def test_queries_find_what_they_say(letters: World, query: str, found: set[str])
     assert hits(letters, query) == found
 
 
-@pytest.mark.parametrize("query", ["is:blue", "has:wings", "larger:big", "before:never", "in:nowhere"])
+@pytest.mark.parametrize("query", ["is:blue", "has:wings", "larger:big", "before:never", "in:nowhere", 'subject:"%"'])
 def test_a_value_that_makes_no_sense_is_a_fault(letters: World, query: str) -> None:
     with pytest.raises(QueryFault):
         hits(letters, query)
@@ -176,9 +142,9 @@ def test_documents_left_for_later_are_written_newest_first_and_once(listed: Worl
 def test_a_body_that_comes_first_brings_the_whole_document(listed: World) -> None:
     email = Email.objects.get(subject="Größe 3")
     with changes.recording(listed.account.pk):
-        index.set_bodies([(email.pk, "harbour light")])
+        index.set_contents({email.pk: index.Content("harbour light")})
     assert hits(listed, "harbour") == {"Größe 3"}
-    assert hits(listed, 'body:"bour li" subject:grosse') == {"Größe 3"}
+    assert hits(listed, 'body:"harbour light" subject:grosse') == {"Größe 3"}
     assert SearchDocument.objects.count() == 1
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import MailAccount, User
 from tests.factories import make_account, make_email, make_headers, make_mailbox, make_user
 from tests.web.pages import body_of, client_of
-from webmail.journal.models import Action
+from webmail.journal.models import Action, Step
 from webmail.store import consistency
 from webmail.store.models import Email, EmailMailbox, Mailbox
 
@@ -63,9 +63,9 @@ def test_a_row_moves_and_the_toast_can_bring_it_back(client: Client, inbox: Mail
     assert response.headers["Location"] == "/mail/inbox"
     assert place_of(email) == [name]
     page = client.get("/mail/inbox").content.decode()
-    ids = re.search(r'name="actions" value="([^"]+)"', page)
+    ids = re.search(r'name="step" value="([^"]+)"', page)
     assert ids is not None
-    client.post(reverse("undo"), {"actions": ids[1], "list": "/mail/inbox"})
+    client.post(reverse("undo"), {"step": ids[1], "list": "/mail/inbox"})
     assert place_of(email) == ["Inbox"]
     assert "Undone" in body_of(client.get("/mail/inbox"))
     assert consistency.check_account(inbox.account_id) == []
@@ -108,16 +108,18 @@ def test_a_move_into_another_account_is_offered_and_put_on_its_way(client: Clien
     elsewhere = make_mailbox(make_account(alice), "Elsewhere")
     email = make_email(inbox)
     own_list = reverse("mailbox", args=[inbox.account.public_id, inbox.public_id])
-    assert f'value="move:{elsewhere.public_id}"' in client.get(own_list).content.decode()
+    page = client.get(reverse("pick"), {"kind": "move", "ids": email.thread.public_id, "list": own_list})
+    assert f'value="move:{elsewhere.public_id}"' in page.content.decode()
+    assert "copied first, deleted here after" in body_of(page)
     act(client, f"move:{elsewhere.public_id}", email.thread.public_id)
     assert place_of(email) == []
     action = Action.objects.get()
     assert (action.kind, action.account, action.mailbox) == (Action.Kind.TRANSFER, inbox.account, elsewhere)
     page = client.get("/mail/inbox").content.decode()
     assert "Moved to Elsewhere" in page
-    ids = re.search(r'name="actions" value="([^"]+)"', page)
+    ids = re.search(r'name="step" value="([^"]+)"', page)
     assert ids is not None
-    client.post(reverse("undo"), {"actions": ids[1], "list": "/mail/inbox"})
+    client.post(reverse("undo"), {"step": ids[1], "list": "/mail/inbox"})
     assert place_of(email) == ["Inbox"]
     assert Action.objects.get().status == Action.Status.STOPPED
     assert "Undone" in body_of(client.get("/mail/inbox"))
@@ -126,16 +128,18 @@ def test_a_move_into_another_account_is_offered_and_put_on_its_way(client: Clien
 def test_what_has_arrived_in_another_account_is_sent_back_by_undo(client: Client, alice: User, inbox: Mailbox) -> None:
     elsewhere = make_mailbox(make_account(alice), "Elsewhere")
     there = make_email(elsewhere)
+    step = Step.objects.create(user=alice, verb="move")
     action = Action.objects.create(
         account=inbox.account,
         user=alice,
+        step=step,
         kind=Action.Kind.TRANSFER,
         mailbox=elsewhere,
         status=Action.Status.DONE,
         total=1,
         arguments={"target": elsewhere.pk, "keep": False, "source": None, "arrived": {str(inbox.pk): [there.pk]}},
     )
-    client.post(reverse("undo"), {"actions": action.public_id, "list": "/mail/inbox"})
+    client.post(reverse("undo"), {"step": step.public_id, "list": "/mail/inbox"})
     back = Action.objects.exclude(pk=action.pk).get()
     assert (back.kind, back.account, back.mailbox) == (Action.Kind.TRANSFER, elsewhere.account, inbox)
     assert place_of(there) == []
@@ -191,7 +195,7 @@ def test_starring_marks_the_newest_and_unstarring_all(client: Client, inbox: Mai
 def test_undoing_keywords_puts_back_only_what_was_changed(client: Client, inbox: Mailbox) -> None:
     one, two = make_email(inbox), make_email(inbox, keywords=("$seen",))
     act(client, "read", one.thread.public_id, two.thread.public_id)
-    client.post(reverse("undo"), {"actions": Action.objects.get().public_id, "list": "/mail/inbox"})
+    client.post(reverse("undo"), {"list": "/mail/inbox"})
     assert keywords_of(one) == set()
     assert keywords_of(two) == {"$seen"}
 
@@ -218,7 +222,7 @@ def test_deleting_for_good_asks_first(client: Client, inbox: Mailbox) -> None:
     assert act(client, "delete", email.thread.public_id, source=source, confirmed="1").status_code == 302
     assert place_of(email) == []
     assert "Deleted for good" in body_of(client.get(source))
-    assert "Undo" not in body_of(client.get(source))
+    assert 'name="step"' not in client.get(source).content.decode()
 
 
 def test_with_htmx_the_question_comes_into_the_dialog(client: Client, inbox: Mailbox) -> None:
@@ -240,8 +244,8 @@ def test_nothing_selected_changes_nothing(client: Client, inbox: Mailbox) -> Non
     assert "Select at least one message first." in body_of(client.get("/mail/inbox"))
 
 
-def test_with_htmx_list_sidebar_and_toast_are_renewed_together(client: Client, inbox: Mailbox) -> None:
-    gone, kept = make_email(inbox), make_email(inbox)
+def test_with_htmx_what_tells_of_counts_comes_along_and_the_list_renews_itself(client: Client, inbox: Mailbox) -> None:
+    gone = make_email(inbox)
     data = {
         "do": "archive",
         "ids": [gone.thread.public_id],
@@ -251,8 +255,9 @@ def test_with_htmx_list_sidebar_and_toast_are_renewed_together(client: Client, i
     }
     response = client.post(reverse("act"), data, headers={"HX-Request": "true", "HX-Target": "list"})
     html = response.content.decode()
-    assert kept.thread.public_id in html
-    assert f'id="row-{gone.thread.public_id}"' not in html
+    assert response.headers["HX-Reswap"] == "none"
+    assert "list:changed" in response.headers["HX-Trigger-After-Settle"]
+    assert re.search(r'id="jobs"[^>]*hx-swap-oob', html)
     assert re.search(r'id="sidebar"[^>]*hx-swap-oob', html)
     assert re.search(r'id="toasts" hx-swap-oob', html)
     # What was open has left: the pane is empty and the address is that of the list.
@@ -316,5 +321,6 @@ def test_bob_can_do_nothing_to_alices_mail(client: Client, account: MailAccount,
     assert keywords_of(email) == set()
     assert not Action.objects.filter(account=account).exists()
     act(client, "archive", email.thread.public_id)
-    theirs.post(reverse("undo"), {"actions": Action.objects.get(account=account).public_id, "list": "/mail/inbox"})
+    step = Step.objects.get(user__email=account.user.email)
+    assert theirs.post(reverse("undo"), {"step": step.public_id, "list": "/mail/inbox"}).status_code == 404
     assert place_of(email) == ["Archive"]

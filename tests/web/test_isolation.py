@@ -19,10 +19,13 @@ from accounts import services, tokens
 from accounts.models import ConnectionTest, Identity, MailAccount, OutgoingServer, SenderRule, User
 from tests.factories import make_account, make_email_from_bytes, make_mailbox, make_user
 from tests.web.pages import client_of
+from webmail.journal.models import Step
 from webmail.outbox.models import Draft, DraftAttachment, Submission, Upload
 from webmail.outbox.queue import submit
 from webmail.outbox.writing import drafts, uploads
+from webmail.store.labels import create_label
 from webmail.store.models import Email, EmailKeyword, EmailMailbox, Mailbox
+from webmail.store.saved_searches import save_search
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R56")]
 
@@ -76,6 +79,13 @@ CASES: dict[str, Case] = {
     "thread_zip": Case(),
     "act": Case(LED_ON, "POST", {"do": "read"}),
     "undo": Case(LED_ON, "POST"),
+    "empty": Case(LED_ON, "POST", {"confirmed": "1"}),
+    "seen": Case((302, 404), "POST"),
+    "targets": Case(data={"kind": "move"}),
+    "pick": Case(data={"kind": "goto"}),
+    "activity": Case(),
+    "activity_toast": Case(),
+    "activity_stop": Case(LED_ON, "POST"),
     "check_now": Case(LED_ON, "POST"),
     "compose_new": Case(LED_ON, "POST"),
     "compose": Case(),
@@ -94,7 +104,14 @@ CASES: dict[str, Case] = {
     "outbox_act": Case(POSTED, "POST", {"act": "cancel"}),
     "receipt": Case(LED_ON, "POST", {"do": "refuse"}),
     "remote_rule": Case((303,), "POST", {"show": "sender"}),
+    "palette": Case(),
+    "settings_keys": Case(),
     "events": Case(),
+    "news": Case(),
+    "session": Case(),
+    "sign_in_again": Case(LED_ON, "POST", {"password": "x"}),
+    "sign_in_state": Case((302, 404)),  # the test of these ids is of another purpose
+    "manifest": Case(is_public=True),
     "healthz": Case(is_public=True),
     "readyz": Case(is_public=True),
     "metrics": Case(is_public=True),
@@ -124,6 +141,20 @@ CASES: dict[str, Case] = {
     "outgoing_server_add": Case(POSTED, "POST", {"host": "smtp.example.net", "security": "tls"}),
     "outgoing_server_act": Case(POSTED, "POST", {"act": "remove"}),
     "settings_appearance": Case(),
+    "settings_accounts": Case(),
+    "settings_language": Case(),
+    "settings_organising": Case(),
+    "settings_notifications": Case(),
+    "account_notifications": Case(LED_ON, "POST"),
+    "account_menu": Case(),
+    "account_set": Case(LED_ON, "POST", {"color": "3"}),
+    "mailbox_set": Case(LED_ON, "POST", {"favourite": "yes"}),
+    "label_new": Case(LED_ON, "POST", {"name": "Travel"}),
+    "label_edit": Case(),
+    "label_delete": Case(),
+    "saved_search": Case(),
+    "saved_search_new": Case(LED_ON, "POST", {"name": "Ships", "q": "ship"}),
+    "saved_search_counts": Case(),
     "settings_passwords": Case(),
     "app_password_revoke": Case(POSTED, "POST"),
     "api_docs": Case(is_public=True),
@@ -203,6 +234,9 @@ def ids(alice: User) -> dict[str, str]:
         "test_id": test.public_id,
         "token_id": str(alice.api_credentials.get().pk),
         "rule_id": str(rule.pk),
+        "step_id": Step.objects.create(user=alice, verb="move", detail={"name": SECRET}).public_id,
+        "label_id": create_label(alice, SECRET).public_id,
+        "search_id": save_search(alice, SECRET, SECRET).public_id,
     }
 
 

@@ -37,22 +37,31 @@ def rule(user: User, value: str, kind: str = SenderRule.Kind.PICTURES) -> Sender
 def test_what_is_chosen_is_kept(client: Client, alice: User) -> None:
     page = body_of(client.get(reverse(PAGE)))
     assert 'value="ask" id="id_remote_pictures_0" required checked' in page
-    chosen = {"remote_pictures": "always", "mail_colors": "original"}
+    chosen = {
+        "remote_pictures": "always", "thread_order": "newest", "after_act": "list", "mark_read_after_s": "3", "prefers_text": "on",
+    }  # fmt: skip
     assert client.post(reverse(PAGE), chosen)["Location"] == reverse(PAGE)
     alice.refresh_from_db()
-    assert (alice.remote_pictures, alice.mail_colors, alice.strips_tracking) == ("always", "original", False)
+    assert (alice.remote_pictures, alice.strips_tracking, alice.has_threads) == ("always", False, False)
+    assert (alice.thread_order, alice.after_act, alice.mark_read_after_s) == ("newest", "list", 3)
+    assert alice.prefers_text
     client.post(reverse(PAGE), {**chosen, "remote_pictures": "ask", "strips_tracking": "on"})
     alice.refresh_from_db()
     assert (alice.remote_pictures, alice.strips_tracking) == ("ask", True)
 
 
 @pytest.mark.parametrize(
-    "fields", [{"remote_pictures": "yes", "mail_colors": "adapt"}, {"remote_pictures": "ask", "mail_colors": "x"}, {}]
+    "fields",
+    [
+        {"remote_pictures": "yes", "thread_order": "newest", "after_act": "list"},
+        {"remote_pictures": "always", "thread_order": "x", "after_act": "list"},
+        {},
+    ],
 )
 def test_other_values_are_refused(client: Client, alice: User, fields: dict[str, str]) -> None:
     assert client.post(reverse(PAGE), fields).status_code == 422
     alice.refresh_from_db()
-    assert (alice.remote_pictures, alice.mail_colors) == ("ask", "adapt")
+    assert (alice.remote_pictures, alice.thread_order) == ("ask", "oldest")
 
 
 def test_rules_are_listed_and_each_can_be_taken_away(client: Client, alice: User) -> None:

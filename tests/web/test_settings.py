@@ -1,4 +1,4 @@
-"""Settings: accounts, servers, identities, mailboxes, appearance, app passwords."""
+"""Settings of accounts: their list, servers, identities, removing one; app passwords."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from accounts import credentials, tokens
 from accounts.models import ApiCredential, ConnectionTest, Identity, MailAccount, User
 from tests.factories import make_account, make_email, make_email_from_bytes, make_mailbox, make_user
 from tests.web.pages import MARKER, body_of, client_of
-from webmail.journal.models import Action
 from webmail.outbox.writing import drafts
-from webmail.store.models import Email, Mailbox, Role
+from webmail.store.models import Email, Mailbox
 
 pytestmark = pytest.mark.django_db
 
@@ -50,9 +49,12 @@ def test_without_accounts_the_page_says_what_to_do(client: Client) -> None:
 
 def test_name_and_colour_of_an_account_are_saved(client: Client, account: MailAccount) -> None:
     address = reverse("account_settings", args=[account.public_id])
-    assert client.post(address, {"name": "Work", "color": "3", "is_unified": "on"})["Location"] == address
+    shown = ["inbox", "unread", "sent"]
+    assert client.post(address, {"name": "Work", "color": "3", "shown_in": shown})["Location"] == address
     account.refresh_from_db()
     assert (account.name, account.color, account.is_unified) == ("Work", 3, True)
+    assert account.left_out_of == ["starred", "drafts", "all"]
+    assert body_of(client.get(address)).count('name="color"') == 8
     assert client.post(address, {"name": "", "color": "9"}).status_code == 422
 
 
@@ -116,18 +118,6 @@ def test_an_identity_is_added_changed_and_deleted_but_the_last_one_stays(client:
     assert list(Identity.objects.all()) == [first]
 
 
-def test_appearance_is_saved_and_the_next_page_has_it(client: Client, alice: User) -> None:
-    address = reverse("settings_appearance")
-    fields = {"theme": "dark", "density": "compact", "timezone": "Europe/Berlin", "name": "Alice A."}
-    assert client.post(address, fields).status_code == 302
-    page = body_of(client.get(address))
-    assert 'data-theme="dark"' in page
-    assert 'data-density="compact"' in page
-    alice.refresh_from_db()
-    assert (alice.timezone, alice.has_threads, alice.name) == ("Europe/Berlin", False, "Alice A.")
-    assert client.post(address, {**fields, "timezone": "Nowhere/Else"}).status_code == 422
-
-
 def test_an_app_password_is_shown_once_and_revoked(client: Client, alice: User) -> None:
     address = reverse("settings_passwords")
     page = body_of(client.post(address, {"name": "Laptop", "scopes": ["mail"]}))
@@ -145,45 +135,6 @@ def test_an_app_password_is_shown_once_and_revoked(client: Client, alice: User) 
 def test_only_administrators_make_passwords_for_operating(client: Client) -> None:
     assert client.post(reverse("settings_passwords"), {"name": "x", "scopes": ["admin"]}).status_code == 422
     assert not ApiCredential.objects.exists()
-
-
-def test_a_mailbox_is_made_renamed_and_deleted(client: Client, account: MailAccount) -> None:
-    make_mailbox(account, role="inbox")
-    tree = reverse("mailbox_settings", args=[account.public_id])
-    client.post(tree, {"name": "Plans"})
-    plans = Mailbox.objects.get(name="Plans")
-    assert client.post(tree, {"name": "Plans"}).status_code == 422
-    client.post(tree, {"name": "Old", "parent": plans.public_id})
-    old = Mailbox.objects.get(name="Old")
-    assert old.parent == plans
-    client.post(reverse("mailbox_edit", args=[old.public_id]), {"name": "Older", "parent": "", "role": ""})
-    old.refresh_from_db()
-    assert (old.name, old.parent) == ("Older", None)
-    assert client.post(reverse("mailbox_delete", args=[old.public_id])).status_code == 302
-    assert not Mailbox.objects.filter(name="Older").exists()
-    assert Action.objects.filter(account=account).exists()
-
-
-def test_a_role_moves_from_one_mailbox_to_another(client: Client, account: MailAccount) -> None:
-    first = make_mailbox(account, "Sent", role="sent")
-    second = make_mailbox(account, "Gesendet")
-    fields = {"name": "Gesendet", "parent": "", "role": "sent"}
-    assert client.post(reverse("mailbox_edit", args=[second.public_id]), fields).status_code == 302
-    first.refresh_from_db()
-    second.refresh_from_db()
-    assert (first.role, second.role, second.is_role_chosen) == (Role.NONE, Role.SENT, True)
-
-
-def test_a_mailbox_with_messages_is_deleted_only_when_that_is_ticked(client: Client, account: MailAccount) -> None:
-    mailbox = make_mailbox(account, "Plans")
-    make_email(mailbox)
-    address = reverse("mailbox_delete", args=[mailbox.public_id])
-    assert "Delete its 1 message for good" in body_of(client.get(address))
-    answer = client.post(address)
-    assert answer.status_code == 422
-    assert "It holds messages" in body_of(answer)
-    assert client.post(address, {"with_messages": "yes"}).status_code == 302
-    assert not Email.objects.exists()
 
 
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])

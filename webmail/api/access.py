@@ -6,10 +6,10 @@ R56, R57).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404
 
 from accounts.models import ApiCredential, ConnectionTest, Identity, MailAccount
@@ -23,7 +23,6 @@ from webmail.store import blobs, emails
 from webmail.store.models import Blob, Email, Mailbox, Thread
 from webmail.store.queries import accounts as account_queries
 from webmail.store.queries import emails as email_queries
-from webmail.store.search.parse import QueryFault, Term
 
 _Kept = TypeVar("_Kept", Mailbox, Email, Thread, Draft, Submission)
 
@@ -144,14 +143,3 @@ def _inside(account: MailAccount, found: _Kept) -> _Kept:
     if found.account_id != account.pk:
         raise Http404("not in this account")
     return found
-
-
-def refuse_hidden_mailboxes(terms: Sequence[Term], accounts: Sequence[MailAccount]) -> None:
-    """`in:` must not tell of mailboxes in accounts this credential may not see. Raises `QueryFault` as for unknown ones."""
-    for term in terms:
-        if term.operator == "in" and term.value.lower() != "anywhere":
-            named = Mailbox.objects.filter(
-                Q(role=term.value.lower()) | Q(name__iexact=term.value), account__in=accounts
-            )
-            if not named.exists():
-                raise QueryFault(f"There is no mailbox {term.value!r}. A name with blanks needs quotes.", term.position)

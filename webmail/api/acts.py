@@ -8,7 +8,6 @@ from django.db import transaction
 from django.http import Http404
 
 from accounts.models import MailAccount
-from webmail.api import access
 from webmail.api.access import mailbox_for
 from webmail.api.auth import ApiRequest
 from webmail.api.problems import invalid
@@ -156,9 +155,8 @@ def act_on_matching(request: ApiRequest, account: MailAccount, batch: BatchIn, w
     within = [wanted_mailbox(request, account, wanted.mailbox_id, "/filter/mailbox_id")] if wanted.mailbox_id else None
     if wanted.q.strip():
         request.auth.require("mail.read")  # how many match tells of their content
-        terms = parse_query(wanted.q)
-        access.refuse_hidden_mailboxes(terms, [account])
-        query = search_emails(user, terms, within=within)
+        tree = parse_query(wanted.q)
+        query = search_emails(user, tree, within=within, accounts=[account])
     else:
         query = Email.objects.filter(mailbox_rows__mailbox__in=within or [])
     return selection.apply_to_query(user, query.filter(account=account), act)

@@ -16,7 +16,8 @@ from webmail.api.schemas.messages import MessageOut, MessageRowOut, ThreadRowOut
 from webmail.store import emails
 from webmail.store.models import Email, EmailKeyword, EmailMailbox, Mailbox
 from webmail.store.queries.accounts import visible_mailboxes
-from webmail.store.queries.emails import ListRow, Page, list_mailboxes, list_query, visible_emails
+from webmail.store.queries.emails import Page, list_mailboxes, list_query, visible_emails
+from webmail.store.queries.rows import ListEmail, ListRow
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def message_rows(rows: Sequence[ListRow], names: Names, *, with_preview: bool) -
         MessageRowOut(
             id=row.email.public_id,
             account_id=names.accounts[row.email.account_id],
-            thread_id=row.email.thread.public_id,
+            thread_id=row.email.thread_public_id,
             mailbox_ids=names.of_mailboxes(row.mailbox_ids),
             keywords=sorted(row.keywords),
             is_unread=row.is_unread,
@@ -118,11 +119,11 @@ def thread_rows(rows: Sequence[ListRow], names: Names, *, with_preview: bool) ->
     """Rows of a list of conversations."""
     return [
         ThreadRowOut(
-            id=row.email.thread.public_id,
+            id=row.email.thread_public_id,
             account_id=names.accounts[row.email.account_id],
             message_id=row.email.public_id,
             mailbox_ids=names.of_mailboxes(row.mailbox_ids),
-            people=[AddressOut(name=name, email=email) for name, email in row.people],
+            people=[AddressOut(name=person.name, email=person.address) for person in row.people],
             subject=row.email.subject,
             preview=row.email.preview if with_preview else "",
             received_at=row.email.received_at,
@@ -176,6 +177,6 @@ def etag_of(email: Email) -> str:
     return f"{email.updated_modseq}.{int(email.blob_id is not None)}{int(email.text_blob_id is not None)}{int(email.is_indexed)}"
 
 
-def addresses(email: Email, field: str) -> list[AddressOut]:
+def addresses(email: Email | ListEmail, field: str) -> list[AddressOut]:
     """The addresses of one header field."""
     return [AddressOut(name=name, email=address) for name, address in email.addresses.get(field, ())]

@@ -8,3 +8,8 @@ from django.apps import AppConfig
 class JournalConfig(AppConfig):
     name = "webmail.journal"
     label = "journal"
+
+    def ready(self) -> None:
+        from webmail.journal import muting
+
+        muting.connect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from webmail import dispatch
-from webmail.journal.models import Action, ActionEmail
+from webmail.journal.models import Action, ActionEmail, Step
 from webmail.store.models import Email, Mailbox
 from webmail.store.sql import chunks, insert_rows
 
@@ -22,6 +23,9 @@ LONGEST_RETRY_S = 3600
 RECENT = timedelta(days=7)  # so long a refusal is shown
 
 EmailRow = tuple[int, int | None, Mapping[str, Any]]  # email id, source mailbox id, what changed
+
+# What a person does in one go: Actions written while it is set belong to it (`steps.recording`).
+current_step: ContextVar[Step | None] = ContextVar("current_step", default=None)
 
 
 def append_action(
@@ -38,7 +42,12 @@ def append_action(
     Call it in the transaction that changed the rows.
     """
     action = Action.objects.create(
-        account_id=account_id, user=user, kind=kind, mailbox=mailbox, arguments=dict(arguments or {})
+        account_id=account_id,
+        user=user,
+        step=current_step.get(),
+        kind=kind,
+        mailbox=mailbox,
+        arguments=dict(arguments or {}),
     )
     add_emails(action, emails)
     dispatch.wake("journal.replay", account_id)

@@ -15,26 +15,39 @@ from webmail.mime.part import Message
 from webmail.mime.preview import make_preview
 from webmail.mime.reports.read import may_be_report, read_report
 from webmail.mime.reports.values import Report
-from webmail.mime.search_text import body_search_text
+from webmail.mime.search_terms import file_names, message_marks
+from webmail.mime.search_text import MAX_WRITTEN_CHARS, fold, fold_text, written_text
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """`preview`: at most 256 characters; `search_text`: folded, at most 512 KB; `report`: when the message is one."""
+    """`preview`: at most 256 characters; `report`: when the message is one.
+
+    For search: `search_text`, the folded text of the body, at most 512 KB; `search_marks`, the terms of what else is in the
+    message; `file_names`, folded; `written`, how the text begins as it was written.
+    """
 
     preview: str
     search_text: str
     has_attachment: bool
     report: Report | None = None
+    search_marks: str = ""
+    file_names: str = ""
+    written: str = ""
 
 
 def make_digest(message: Message) -> Digest:
     """The digest of a parsed message."""
+    text = written_text(message)
+    folded = fold_text(text)
     return Digest(
         preview=make_preview(message),
-        search_text=body_search_text(message),
+        search_text=folded,
         has_attachment=decompose(message.root).has_attachment,
         report=_report_of(message),
+        search_marks=message_marks(message, folded),
+        file_names=" ".join(map(fold, file_names(message))),
+        written=text[:MAX_WRITTEN_CHARS],
     )
 
 

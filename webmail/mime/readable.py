@@ -23,6 +23,7 @@ from webmail.mime.authenticity.claims import SenderClaims, read_claims
 from webmail.mime.body import BodyParts, decompose
 from webmail.mime.content_defects import find_defects
 from webmail.mime.filenames import safe_filename
+from webmail.mime.html_text import html_to_text
 from webmail.mime.limited.answer import Answer
 from webmail.mime.opened import open_message
 from webmail.mime.parameters import parse_parameters
@@ -35,7 +36,7 @@ from webmail.mime.safe_html.remote import RemoteRef, WarnedLink
 from webmail.mime.safe_html.sanitize import QUOTE_LABEL, sanitize
 
 # Raise it with every change of what is written here or by the cleaner: kept forms are made anew.
-FORM_VERSION: Final = 1
+FORM_VERSION: Final = 2
 PART_PREFIX: Final = "p/"
 MAX_PLAIN_CHARS: Final = 400_000  # beyond this a page becomes slow; the rest is in the source
 MAX_PLAIN_BYTES: Final = 4 * MAX_PLAIN_CHARS
@@ -86,6 +87,7 @@ class Readable:
     css: str = ""
     text: str = ""
     is_fixed_width: bool = False
+    has_html: bool = False  # `text` is what a message with an HTML body says in plain text
     drawn: tuple[ReadableFile, ...] = ()
     pictures: tuple[ReadableFile, ...] = ()
     files: tuple[ReadableFile, ...] = ()
@@ -126,12 +128,13 @@ class _Body:
 
 
 def make_readable(message: Message, options: Mapping[str, Any]) -> Readable:
-    """The readable form of a parsed message. Options: "shows_remote", "strips_tracking", "part_prefix", "warns_links"."""
+    """The readable form of a parsed message. Options: "shows_remote", "strips_tracking", "part_prefix", "as_text"."""
     body = decompose(message.root)
     about = _about(message, body)
-    if any(part.type == "text/html" for part in body.html_body):
+    has_html = any(part.type == "text/html" for part in body.html_body)
+    if has_html and not options.get("as_text"):
         return _from_html(message, body, options, about)
-    return _from_text(message, body, about)
+    return _from_text(message, body, {**about, "has_html": has_html})
 
 
 def _about(message: Message, body: BodyParts) -> dict[str, Any]:
@@ -251,6 +254,8 @@ def _sender(head: Head) -> str:
 
 
 def _plain_text(part: Part) -> str:
+    if part.type == "text/html":
+        return html_to_text(part.text(max_bytes=MAX_HTML_BYTES)[0])
     text = part.text(max_bytes=MAX_PLAIN_BYTES)[0]
     content_type = parse_parameters(part.headers.get_first("content-type"))
     if (content_type.text("format") or "").lower() == "flowed":
@@ -292,17 +297,19 @@ def load_readable(data: bytes) -> Readable:
 
 @dataclass(frozen=True, slots=True)
 class FormOptions:
-    """How a form is made. `part_prefix`: what stands before a part's id where the HTML refers to it."""
+    """How a form is made. `part_prefix`: what stands before a part's id where the HTML refers to it; `as_text`: in plain
+    text whatever the message has."""
 
     shows_remote: bool = False
     strips_tracking: bool = False
     nested: Sequence[str] = ()
     part_prefix: str = PART_PREFIX
+    as_text: bool = False
 
     @property
     def key(self) -> str:
         """How it was made, as its kept row says it; at most 64 characters."""
-        flags = ("r" if self.shows_remote else "", "s" if self.strips_tracking else "")
+        flags = ("r" if self.shows_remote else "", "s" if self.strips_tracking else "", "t" if self.as_text else "")
         prefix = self.part_prefix if self.part_prefix != PART_PREFIX else ""
         key = "".join((*flags, *(f":{part_id}" for part_id in self.nested), f"|{prefix}" if prefix else ""))
         return key if len(key) <= 64 else hashlib.sha256(key.encode()).hexdigest()
@@ -314,4 +321,5 @@ class FormOptions:
             "strips_tracking": self.strips_tracking,
             "nested": list(self.nested),
             "part_prefix": self.part_prefix,
+            "as_text": self.as_text,
         }

@@ -27,6 +27,8 @@ _SPACE = re.compile(r"\s+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # A plain twin shorter than this may be "your program cannot show HTML": the HTML is searched as well.
 _SHORT_PLAIN_CHARS = 300
+# How much of a text is kept as it was written, to show where a hit is.
+MAX_WRITTEN_CHARS = 10_000
 # Read of one part: its text is cut at MAX_SEARCH_BYTES, and markup takes about as much again.
 _MAX_SOURCE_BYTES = 2 * MAX_HTML_CHARS
 
@@ -42,10 +44,21 @@ def fold(text: str) -> str:
 
 def body_search_text(message: Message) -> str:
     """The folded text of the body and the names of the attachments, white space collapsed, at most 512 KB of UTF-8."""
+    names = [fold(part.name) for part in message.root.walk() if part.name]
+    # Names first: the cut must not cost them.
+    return _cut(" ".join(text for text in (*names, fold_text(written_text(message))) if text))
+
+
+def fold_text(written: str) -> str:
+    """The folded form of what `written_text` gave, at most 512 KB of UTF-8."""
+    return _cut(fold(written))
+
+
+def written_text(message: Message) -> str:
+    """The text of the body as it was written, white space collapsed, at most about 512 KB."""
     body = decompose(message.root)
-    names = [part.name for part in message.root.walk() if part.name]
-    texts = [fold(name) for name in names]
-    size = sum(map(len, texts))
+    texts: list[str] = []
+    size = 0
     plain_size = 0
     seen: set[int] = set()
     for parts, is_html in ((body.text_body, False), (body.html_body, True)):
@@ -55,20 +68,19 @@ def body_search_text(message: Message) -> str:
             if id(part) in seen or size > MAX_SEARCH_BYTES:
                 continue
             seen.add(id(part))
-            text = _folded_text(part)
+            text = _written_text(part)
             plain_size += len(text)
             size += len(text)
             texts.append(text)
-    # Names first: the cut must not cost them.
-    return _cut(" ".join(text for text in texts if text))
+    return " ".join(text for text in texts if text)
 
 
-def _folded_text(part: Part) -> str:
+def _written_text(part: Part) -> str:
     if not part.type.startswith("text/"):
         return ""
     text = part.text(max_bytes=_MAX_SOURCE_BYTES)[0]
     text = html_to_text(text) if part.type == "text/html" else text[:MAX_HTML_CHARS]
-    return _SPACE.sub(" ", fold(text)).strip()
+    return _SPACE.sub(" ", _SURROGATE.sub("", text)[:MAX_SEARCH_BYTES]).strip()
 
 
 def _cut(text: str) -> str:

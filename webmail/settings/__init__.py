@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "webmail.web.language.LanguageMiddleware",
     "webmail.web.middleware.PrivateResponses",
     "axes.middleware.AxesMiddleware",
 ]
@@ -225,6 +226,9 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 # Pages ------------------------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
+# Each in its own words: who looks for a language may not read the one that is set.
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("ar", "العربية")]
+LOCALE_PATHS = [BASE_DIR / "webmail" / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

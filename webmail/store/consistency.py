@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from django.db import connection
 from django.db.models import Count, F, Q
 
-from webmail.store import blobs, counters
+from webmail.store import blobs, counters, newest
 from webmail.store.errors import StoreError
 from webmail.store.models import (
     Blob,
@@ -94,6 +94,20 @@ def _places(account_id: int) -> Iterator[str]:
         yield f"placement {row} has neither UID nor UIDL"
 
 
+def _newest(account_id: int) -> Iterator[str]:
+    """Which Emails stand for their conversations, and which are in lists over everything, is what the memberships give."""
+    threads = Thread.objects.filter(account_id=account_id).values_list("pk", flat=True)
+    for rows in newest.members_of(threads):
+        places, flags = newest.faults(rows)
+        for _is_newest, email_id, mailbox_id in places:
+            yield f"email {email_id} in mailbox {mailbox_id}: is_newest does not fit the rows"
+        for email_id in flags:
+            yield f"email {email_id}: is_visible, is_newest or is_newest_unread do not fit the rows"
+    nowhere = Email.objects.filter(account_id=account_id, mailbox_rows__isnull=True)
+    for public_id in nowhere.exclude(is_visible=False, is_newest=False, is_newest_unread=False)[:20]:
+        yield f"email {public_id} is in no mailbox, but said to be in lists"
+
+
 def _states(account_id: int) -> Iterator[str]:
     """No object's change number is above its type's state, and no state above the clock."""
     states = dict(TypeState.objects.filter(account_id=account_id).values_list("type", "modseq"))
@@ -129,4 +143,14 @@ def _blob_links(account_id: int) -> Iterator[str]:
         yield f"email {public_id} has bytes that its account may not read"
 
 
-_CHECKS: tuple[Check, ...] = (_counters, _unread, _memberships, _threads, _places, _states, _search, _blob_links)
+_CHECKS: tuple[Check, ...] = (
+    _counters,
+    _unread,
+    _memberships,
+    _threads,
+    _places,
+    _newest,
+    _states,
+    _search,
+    _blob_links,
+)

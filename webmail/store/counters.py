@@ -4,7 +4,7 @@
         ...change memberships or keywords of Emails in these threads...
 
 The rows of the touched threads are counted before and after, and the differences applied: the cost goes with the change,
-not with the mailbox. Rules of RFC 8621 section 2: unread is neither $seen nor $draft; a thread is unread in a mailbox
+not with the mailbox. From the same rows `store.newest` keeps which Emails stand for their conversations. Rules of RFC 8621 section 2: unread is neither $seen nor $draft; a thread is unread in a mailbox
 when any of its Emails is, but Emails only in Trash do not count elsewhere, nor those outside of Trash in Trash.
 """
 
@@ -16,61 +16,57 @@ from contextlib import contextmanager
 
 from django.db.models import F
 
+from webmail.store import newest
 from webmail.store.changes import MAILBOX_COUNTS, Record
 from webmail.store.models import EmailMailbox, Mailbox, Role
-from webmail.store.sql import chunks, select_in
 
 FIELDS = ("total_emails", "unread_emails", "total_threads", "unread_threads")
-
-
-_MEMBERSHIPS = (
-    "SELECT m.thread_id, m.email_id, m.mailbox_id, b.role, e.is_unread FROM store_emailmailbox m "
-    "JOIN store_mailbox b ON b.id = m.mailbox_id JOIN store_email e ON e.id = m.email_id WHERE m.thread_id IN %s"
-)
 
 
 @contextmanager
 def kept(record: Record, thread_ids: Iterable[int]) -> Iterator[set[int]]:
     """Apply what changes inside to the counters. Threads made inside are added to the yielded set."""
     threads = set(thread_ids)
-    before = count_threads(threads)
+    before = [row for rows in newest.members_of(threads) for row in rows]
     yield threads
-    after = count_threads(threads)
-    after.subtract(before)
+    after = [row for rows in newest.members_of(threads) for row in rows]
+    differences = _counted(after)
+    differences.subtract(_counted(before))
+    newest.keep(before, after)
     changed: dict[int, dict[str, int]] = defaultdict(dict)
-    for (mailbox_id, field), difference in after.items():
+    for (mailbox_id, field), difference in differences.items():
         if difference:
             changed[mailbox_id][field] = difference
-    for mailbox_id, differences in changed.items():
-        Mailbox.objects.filter(pk=mailbox_id).update(
-            **{field: F(field) + value for field, value in differences.items()}
-        )
+    for mailbox_id, figures in changed.items():
+        Mailbox.objects.filter(pk=mailbox_id).update(**{field: F(field) + value for field, value in figures.items()})
     record.touch(MAILBOX_COUNTS, changed)
 
 
 def count_threads(thread_ids: Iterable[int]) -> Counter[tuple[int, str]]:
     """What these threads contribute to the counters, by (mailbox id, field)."""
     total: Counter[tuple[int, str]] = Counter()
-    # All rows of a thread come in one chunk, so each chunk can be counted by itself.
-    for chunk in chunks(sorted(thread_ids)):
-        _count_rows(select_in(_MEMBERSHIPS, chunk), total)
+    for rows in newest.members_of(thread_ids):
+        total.update(_counted(rows))
     return total
 
 
-def _count_rows(rows: Iterable[tuple[int, int, int, str, bool]], total: Counter[tuple[int, str]]) -> None:
+def _counted(rows: Iterable[newest.Member]) -> Counter[tuple[int, str]]:
+    total: Counter[tuple[int, str]] = Counter()
     in_mailboxes: set[tuple[int, int, bool]] = set()  # thread, mailbox, is it Trash
     unread_in: dict[int, set[bool]] = defaultdict(set)  # thread -> {in Trash, elsewhere} with an unread Email
-    for thread_id, _email_id, mailbox_id, role, is_unread in rows:
-        is_trash = role == Role.TRASH
+    for row in rows:
+        thread_id, mailbox_id = row.thread_id, row.mailbox_id
+        is_trash = row.role == Role.TRASH
         in_mailboxes.add((thread_id, mailbox_id, is_trash))
         total[mailbox_id, "total_emails"] += 1
-        if is_unread:
+        if row.is_unread:
             total[mailbox_id, "unread_emails"] += 1
             unread_in[thread_id].add(is_trash)
     for thread_id, mailbox_id, is_trash in in_mailboxes:
         total[mailbox_id, "total_threads"] += 1
         if is_trash in unread_in[thread_id]:
             total[mailbox_id, "unread_threads"] += 1
+    return total
 
 
 def recount(mailbox_ids: Iterable[int]) -> dict[int, dict[str, int]]:

@@ -90,8 +90,8 @@ def add_to_mailbox(record: changes.Record, email_ids: Iterable[int], mailbox_id:
     with counters.kept(record, (thread_id for _, thread_id, _ in rows)):
         insert_rows(
             EmailMailbox,
-            ("email_id", "mailbox_id", "thread_id", "received_at"),
-            [(email_id, mailbox_id, thread_id, to_column(received)) for email_id, thread_id, received in rows],
+            ("email_id", "mailbox_id", "thread_id", "received_at", "is_newest"),
+            [(email_id, mailbox_id, thread_id, to_column(received), True) for email_id, thread_id, received in rows],
         )
         Email.objects.filter(pk__in=[row[0] for row in rows], orphaned_at__isnull=False).update(orphaned_at=None)
     added = [row[0] for row in rows]
@@ -198,6 +198,9 @@ class ParsedBody:
     search_text: str  # folded
     has_attachment: bool
     error: str = ""  # why it could not be parsed, for people
+    search_marks: str = ""  # as `mime.digest.Digest` has them
+    file_names: str = ""
+    written: str = ""
 
 
 def store_parsed(account_id: int, parsed: Sequence[ParsedBody]) -> None:
@@ -208,7 +211,12 @@ def store_parsed(account_id: int, parsed: Sequence[ParsedBody]) -> None:
             "body_failures = 0 WHERE id = %s",
             [(item.preview[:256], item.has_attachment, True, item.error[:200], item.email_id) for item in parsed],
         )
-        index.set_bodies([(item.email_id, item.search_text) for item in parsed])
+        index.set_contents(
+            {
+                item.email_id: index.Content(item.search_text, item.search_marks, item.file_names, item.written)
+                for item in parsed
+            }
+        )
         changes.announce(account_id, {})
 
 

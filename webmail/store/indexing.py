@@ -94,7 +94,13 @@ def _parse_and_tell(email: Email) -> ParsedBody | None:
     # Not among the errors of parsing: a database that is busy says nothing about the message.
     signals.body_read.send(sender=Email, email=email, report=found.report)
     return ParsedBody(
-        email.pk, preview=found.preview, search_text=found.search_text, has_attachment=found.has_attachment
+        email.pk,
+        preview=found.preview,
+        search_text=found.search_text,
+        has_attachment=found.has_attachment,
+        search_marks=found.search_marks,
+        file_names=found.file_names,
+        written=found.written,
     )
 
 

@@ -20,7 +20,7 @@ from webmail.mime.addresses import Address
 from webmail.mime.headers import ListHeaders
 from webmail.mime.search_text import fold
 from webmail.mime.threading import base_subject, thread_key
-from webmail.store import changes, counters, emails, threads
+from webmail.store import changes, counters, emails, signals, threads
 from webmail.store.models import Email, EmailKeyword, EmailMailbox, Placement
 from webmail.store.search import index
 from webmail.store.sql import hash63, insert_rows, reserve_ids, time_writer
@@ -61,6 +61,9 @@ class NewEmail:
     blob_id: int | None = None
     preview: str = ""
     search_text: str = ""  # folded
+    search_marks: str = ""  # as `mime.digest.Digest` has them, with file names and the text as written
+    file_names: str = ""
+    written: str = ""
     is_indexed: bool = False  # preview and search_text are those of the parsed bytes
     local_keywords: Collection[str] = field(default=())  # those the server cannot hold
 
@@ -102,8 +105,24 @@ def ingest_into(record: changes.Record, items: Sequence[NewEmail]) -> list[int]:
         _insert_placements(items, ids)
         _insert_keywords(items, ids)
         counted |= assigned.new_ids
-    index.add([_document(email_id, item) for email_id, item, now in zip(ids, items, has_document, strict=True) if now])
+    index.add(
+        [
+            _document(record.account_id, email_id, item)
+            for email_id, item, now in zip(ids, items, has_document, strict=True)
+            if now
+        ]
+    )
+    _tell_of_joined(record, ids, assigned)
     return ids
+
+
+def _tell_of_joined(record: changes.Record, ids: Sequence[int], assigned: threads.Assigned) -> None:
+    """Who listens hears of new messages in conversations that were here already."""
+    pairs = zip(ids, assigned.thread_ids, strict=True)
+    joined = [(pk, thread_id) for pk, thread_id in pairs if thread_id not in assigned.new_ids]
+    if joined:
+        email_ids, thread_ids = zip(*joined, strict=True)
+        signals.emails_joined.send(sender=Email, record=record, email_ids=email_ids, thread_ids=thread_ids)
 
 
 def place_emails(
@@ -152,8 +171,8 @@ def _refs(headers: ListHeaders, subject_key: str) -> list[int]:
 _EMAIL_COLUMNS = (
     "id", "public_id", "account_id", "thread_id", "blob_id", "message_id", "message_id_hash", "fingerprint",
     "remote_email_id", "subject", "addresses", "in_reply_to", "references", "preview", "received_at", "sent_at",
-    "size_bytes", "has_attachment", "list_id", "subject_base", "from_sort", "to_sort", "is_unread", "is_indexed",
-    "has_document", "body_failures", "body_error", "created_modseq", "updated_modseq",
+    "size_bytes", "has_attachment", "list_id", "subject_base", "from_sort", "to_sort", "is_unread", "is_visible",
+    "is_newest", "is_newest_unread", "is_indexed", "has_document", "body_failures", "body_error", "created_modseq", "updated_modseq",
 )  # fmt: skip
 
 
@@ -166,14 +185,16 @@ def _insert_emails(
     for public_id, (item, pk, thread_id, base, number, has_document) in zip(public_ids, written, strict=True):
         headers = item.headers
         message_id = (headers.message_id or "")[:998]
+        is_unread = emails.is_unread({*item.keywords, *item.local_keywords})
+        # As it is for a message of its own; where that is not so, `counters.kept` puts it right.
+        is_placed = not item.place.is_deleted
         row = (
             pk, public_id, account_id, thread_id, item.blob_id, message_id, message_id_hash(message_id),
             item.fingerprint, item.remote_email_id[:255], headers.subject, _addresses_json(headers),
             _json_list(headers.in_reply_to[:20]), _json_list(headers.references[-100:]), item.preview[:256],
             to_column(item.received_at), to_column(headers.sent_at), item.size_bytes, item.has_attachment,
-            headers.list_id[:255], base, _sort_key(headers.from_), _sort_key(headers.to),
-            emails.is_unread({*item.keywords, *item.local_keywords}), item.is_indexed, has_document, 0, "", number,
-            number,
+            headers.list_id[:255], base, _sort_key(headers.from_), _sort_key(headers.to), is_unread,
+            is_placed, is_placed, is_placed and is_unread, item.is_indexed, has_document, 0, "", number, number,
         )  # fmt: skip
         rows.append(row)
     insert_rows(Email, _EMAIL_COLUMNS, rows)
@@ -221,11 +242,11 @@ def _folded_name(name: str) -> str:
 def _insert_memberships(items: Sequence[NewEmail], ids: Sequence[int], thread_ids: Sequence[int]) -> None:
     to_column = time_writer()
     rows = [
-        (pk, item.place.mailbox_id, thread_id, to_column(item.received_at))
+        (pk, item.place.mailbox_id, thread_id, to_column(item.received_at), True)
         for item, pk, thread_id in zip(items, ids, thread_ids, strict=True)
         if not item.place.is_deleted
     ]
-    insert_rows(EmailMailbox, ("email_id", "mailbox_id", "thread_id", "received_at"), rows)
+    insert_rows(EmailMailbox, ("email_id", "mailbox_id", "thread_id", "received_at", "is_newest"), rows)
 
 
 _PLACEMENT_COLUMNS = ("email_id", "mailbox_id", "uidvalidity", "uid", "uidl", "modseq", "keywords", "is_deleted")
@@ -261,10 +282,11 @@ def _keyword_rows(item: NewEmail) -> list[tuple[str, bool]]:
     return [(word, False) for word in remote] + [(word, True) for word in item.local_keywords if word not in remote]
 
 
-def _document(email_id: int, item: NewEmail) -> index.Document:
+def _document(account_id: int, email_id: int, item: NewEmail) -> index.Document:
     headers = item.headers
     people = {
         name: [(address.name, address.email) for address in found[:MAX_ADDRESSES_PER_FIELD]]
         for name, found in (("from", headers.from_), ("to", headers.to), ("cc", headers.cc), ("bcc", headers.bcc))
     }
-    return index.make_document(email_id, headers.subject, people, item.search_text)
+    known = index.Known(email_id, account_id, headers.subject, people, headers.list_id[:255])
+    return index.make_document(known, index.Content(item.search_text, item.search_marks, item.file_names, item.written))

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 
 from accounts.models import MailAccount
-from webmail.store import changes, counters
+from webmail.store import changes, counters, newest
 from webmail.store.errors import BadMailboxName, MailboxNameTaken, MailboxNotEmpty
 from webmail.store.models import EmailMailbox, Mailbox, Role
 
@@ -70,7 +70,8 @@ def create_mailbox(
 def update_mailbox(mailbox: Mailbox, **fields: Any) -> None:
     """Change properties that people see (name, parent, role, subscription …). Raises `MailboxNameTaken`.
 
-    A change to or from the Trash role changes what counts as unread: the counters of the account are counted anew.
+    A change to or from the Trash role changes what counts as unread: the counters of the account are counted anew. What is
+    in Trash or Junk leaves the lists over everything.
     """
     changed = {name: value for name, value in fields.items() if getattr(mailbox, name) != value}
     if not changed:
@@ -92,6 +93,9 @@ def update_mailbox(mailbox: Mailbox, **fields: Any) -> None:
         record.touch(changes.MAILBOX, [mailbox.pk])
         if "role" in changed and Role.TRASH in {was_role, mailbox.role}:
             _recount_account(record)
+        if "role" in changed and {Role.TRASH, Role.JUNK} & {was_role, mailbox.role}:
+            inside = EmailMailbox.objects.filter(mailbox=mailbox)
+            newest.keep_threads(set(inside.values_list("thread_id", flat=True)))
 
 
 def delete_mailbox(mailbox: Mailbox) -> None:

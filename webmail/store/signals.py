@@ -9,3 +9,8 @@ from django.dispatch import Signal
 # reads it again. So a receiver must bear being told twice, and must not raise because of what a stranger wrote. Only the
 # columns that `indexing` needs are loaded; ask for more only where there is something to do.
 body_read = Signal()
+
+# sender: Email class; record: the recording that is open; email_ids, thread_ids: new messages that joined conversations which
+# were here already, in parallel. Sent within the transaction that stores them: what a receiver writes is committed with them,
+# or not at all. It must not raise and must be quick: sync waits for it.
+emails_joined = Signal()

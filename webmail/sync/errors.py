@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accounts.conditions import CERTIFICATE, END, FOUND, SAID
 from accounts.credentials import CredentialError, NoCredentialKey
 from webmail.protocols.errors import (
     AddressNotAllowed,
@@ -39,7 +40,7 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (AddressNotAllowed, "The server lies in a network that is not allowed here."),
     (HostNotFound, "The name of the server is not known."),
     (ConnectionRefused, "Nothing answers at this server and port."),
-    (CertificateRefused, "The certificate of the server is not valid, so nothing was sent to it."),
+    (CertificateRefused, CERTIFICATE),
     (StartTlsMissing, "The server does not offer the encryption that is set."),
     (TlsFailed, "An encrypted connection to the server could not be made."),
     (DeadlineExceeded, "The server takes too long to answer."),
@@ -54,7 +55,9 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
 
 
 def plain_reason(error: Exception) -> str:
-    """The failure in a sentence for people, with the server's own words as a quotation where it gave any."""
+    """The failure in a sentence for people, with the server's own words, or what the check found, as a quotation."""
     sentence = next((text for kind, text in _SENTENCES if isinstance(error, kind)), "Something went wrong here.")
     said = error.server_text if isinstance(error, ServerError) else ""
-    return f"{sentence} The server said: “{said}”" if said else sentence
+    if isinstance(error, CertificateRefused):
+        return f"{sentence}{FOUND}{error}{END}"
+    return f"{sentence}{SAID}{said}{END}" if said else sentence

@@ -12,9 +12,14 @@ from jinja2 import Environment, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from accounts import sections, services
+from webmail.journal import steps
 from webmail.mime.hidden_characters import neutralise
-from webmail.web import flash, shell, text
-from webmail.web.reading import defects, file_words, protection
+from webmail.store.queries.live import oldest_received
+from webmail.web import flash, language, shell, text
+from webmail.web.keys.for_pages import keymap_script
+from webmail.web.reading import defects, file_words, protection, written
+from webmail.web.states import conditions, fetching, moved
 from webmail.web.viewers.registry import can_view
 
 
@@ -34,9 +39,21 @@ def environment(**options: Any) -> Environment:
         icon=icon,
         shell_of=shell.shell_of,
         toasts_of=flash.take,
+        jobs_of=steps.jobs_of,
         account_initial=shell.account_initial,
         mailbox_title=shell.mailbox_title,
         can_view=can_view,
+        keymap_script=keymap_script,
+        condition_of=conditions.condition_of,
+        worst_first=conditions.worst_first,
+        first_sync=fetching.progress_of,
+        covers_words=fetching.covers_words,
+        oldest_received=oldest_received,
+        running_sign_in=services.running_sign_in,
+        moved_to=moved.moved_to,
+        settings_sections=sections.sections,
+        current_language=language.current_language,
+        current_direction=language.current_direction,
     )
     env.filters.update(
         list_date=text.list_date,
@@ -46,6 +63,7 @@ def environment(**options: Any) -> Environment:
         ago=text.ago,
         size=text.size,
         figure=text.figure,
+        number=text.number,
         initial=text.initial,
         color_of=text.color_of,
         file_icon=file_words.file_icon,
@@ -58,6 +76,8 @@ def environment(**options: Any) -> Environment:
         answer_word=file_words.answer_word,
         protection_words=protection.protection_words,
         defect_words=defects.explain_defect,
+        is_elsewhere=written.is_elsewhere,
+        written_date=written.written_date,
         with_query=text.with_query,
         as_written=escape,
     )
@@ -93,10 +113,28 @@ def _url(name: str, *args: Any, **query: Any) -> str:
     return text.with_query(reverse(name, args=args), query)
 
 
+# Icons that point somewhere: mirrored where people read from right to left.
+_POINTING = frozenset(
+    (
+        "arrow-left",
+        "chevron-left",
+        "chevron-right",
+        "forward",
+        "log-out",
+        "reply",
+        "reply-all",
+        "send",
+        "send-horizontal",
+        "undo-2",
+    )
+)
+
+
 @lru_cache(maxsize=500)
 def icon(name: str, *, label: str = "") -> Markup:
     """A lucide icon from the sprite. With a label it speaks, without it is decoration."""
     href = f"{staticfiles_storage.url('icons.svg')}#{name}"
+    style = "icon icon--points" if name in _POINTING else "icon"
     if label:
-        return Markup('<svg class="icon" role="img" aria-label="{}"><use href="{}"/></svg>').format(label, href)
-    return Markup('<svg class="icon" aria-hidden="true"><use href="{}"/></svg>').format(href)
+        return Markup('<svg class="{}" role="img" aria-label="{}"><use href="{}"/></svg>').format(style, label, href)
+    return Markup('<svg class="{}" aria-hidden="true"><use href="{}"/></svg>').format(style, href)

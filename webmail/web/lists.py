@@ -1,12 +1,14 @@
-"""What a list page lists: a mailbox, a view over all accounts, or the hits of a search. Each has an address of its own.
+"""What a list page lists: a mailbox, a view over all accounts, a label, or the hits of a search. Each has an address of its own.
 
 An act on rows names the list by that address, so that it means the same Emails as the page did.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,26 +17,42 @@ from django.http import Http404
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from markupsafe import Markup
 
 from accounts.models import MailAccount, User
 from webmail.store.models import Email, Mailbox, Role
-from webmail.store.queries.accounts import get_mailbox_for, mailboxes_with_role
-from webmail.store.queries.emails import (
-    Cursor,
-    Page,
-    list_mailboxes,
-    list_query,
-    starred_emails,
-    unread_emails,
-)
-from webmail.store.search.parse import Term, parse_query
+from webmail.store.queries import windows
+from webmail.store.queries.accounts import accounts_of, get_mailbox_for, mailboxes_with_role
+from webmail.store.queries.emails import starred_emails, unread_emails, visible_emails
+from webmail.store.queries.labels import emails_with_label, get_label_for
+from webmail.store.queries.orders import Keys
+from webmail.store.queries.windows import Key, Order, View
+from webmail.store.search.highlights import highlights
+from webmail.store.search.parse import parse_query
 from webmail.store.search.run import search_emails
+from webmail.store.search.tree import Term, terms_of
+from webmail.web.searching.marks import mark_hits
 from webmail.web.shell import mailbox_title
 from webmail.web.text import with_query
 
 _ROLES = {"inbox": Role.INBOX, "drafts": Role.DRAFTS, "sent": Role.SENT}
-_NAMES = {"inbox": "Inbox", "unread": "Unread", "starred": "Starred", "drafts": "Drafts", "sent": "Sent"}
+_VIEWS = {"unread": View.UNREAD, "all": View.ALL}
+_SELECTIONS: dict[str, Callable[[User], QuerySet[Email]]] = {
+    "unread": unread_emails,
+    "starred": starred_emails,
+    "all": visible_emails,
+}
+_NAMES = {
+    "inbox": gettext_lazy("Inbox"),
+    "unread": gettext_lazy("Unread"),
+    "starred": gettext_lazy("Starred"),
+    "drafts": gettext_lazy("Drafts"),
+    "sent": gettext_lazy("Sent"),
+    "all": gettext_lazy("All mail"),
+}
 COMMON_VIEWS = tuple(_NAMES)
+FRESH_S = 10  # hits of a search are read anew after this: bodies become searchable without any change of the account
 
 
 @dataclass(frozen=True)
@@ -43,15 +61,20 @@ class ListSource:
 
     key: str  # the line of the sidebar that is marked
     title: str
-    address: str  # path and query that lead here
+    address: str  # path and query that lead here, with the order unless it is the usual one
+    account_ids: tuple[int, ...] = ()  # whose mail it shows
     mailboxes: tuple[Mailbox, ...] | None = None
     emails: QuerySet[Email] | None = None
+    view: View | None = None  # the same as `emails`, kept ready
     account: MailAccount | None = None  # None: over all accounts
     role: str = ""
     is_threaded: bool = True
+    order: Order = field(default_factory=Order)
     query: str = ""
     within: Mailbox | None = None  # of a search
     terms: tuple[Term, ...] = field(default=())
+    # Of a search: a text with its hits marked; escapes what it is given.
+    marks: Callable[[str], Markup] | None = None
 
     @property
     def is_outgoing(self) -> bool:
@@ -62,33 +85,74 @@ class ListSource:
     def is_search(self) -> bool:
         return self.key == "search"
 
-    def read_page(self, *, after: Cursor | None, before: Cursor | None = None, limit: int) -> Page:
-        """Row keys, newest first: those behind `after`, or those next in front of `before`."""
-        if self.emails is not None:
-            return list_query(self.emails, threaded=self.is_threaded, after=after, before=before, limit=limit)
-        return list_mailboxes(self.mailboxes or (), threaded=self.is_threaded, after=after, before=before, limit=limit)
+    @cached_property
+    def total(self) -> int:
+        """How many rows the list has. Of mailboxes these are figures at hand."""
+        if self.mailboxes is not None:
+            return windows.count_mailboxes(self.mailboxes, threaded=self.is_threaded)
+        if self.view is not None:
+            return windows.count_view(self.view, self.account_ids, threaded=self.is_threaded)
+        return len(self._selected)
+
+    def read_window(self, at: int, limit: int) -> list[Key]:
+        """The rows from index `at` on, in the order of the list."""
+        if self.mailboxes is not None:
+            mailboxes = self.mailboxes
+            return windows.of_mailboxes(mailboxes, threaded=self.is_threaded, order=self.order, at=at, limit=limit)
+        if self.view is not None:
+            return windows.of_view(
+                self.view, self.account_ids, threaded=self.is_threaded, order=self.order, at=at, limit=limit
+            )
+        return [Key(*pair) for pair in self._selected.cut(at, limit)]
+
+    @cached_property
+    def _selected(self) -> Keys:
+        emails = self.emails if self.emails is not None else Email.objects.none()
+        name = self.address
+        if self.is_search:  # relative dates
+            name += f" {int(time.time() / FRESH_S)} {timezone.get_current_timezone_name()}"
+        return windows.of_selection(
+            emails, name=name, account_ids=self.account_ids, threaded=self.is_threaded, order=self.order
+        )
+
+    def sorted_by(self, text: str) -> ListSource:
+        """The same list in the order that the parameter `sort` names."""
+        order = Order.read(text)
+        if order == self.order:
+            return self
+        other = replace(self, order=order)
+        return replace(other, address=other.link(sort=order.write() or None))
 
     def link(self, **query: Any) -> str:
-        """The address of this list with further parameters."""
+        """The address of this list with further parameters; None takes one away."""
         path, _sep, own = self.address.partition("?")
         kept = {name: values[0] for name, values in parse_qs(own).items()}
         return with_query(path, {**kept, **query})
 
 
 def common_source(user: User, name: str) -> ListSource:
-    """One of the views over all accounts. Raises Http404 for an unknown name."""
+    """One of the views over all accounts but those that are left out of it. Raises Http404 for an unknown name."""
     if name not in _NAMES:
         raise Http404("no such view")
     role = _ROLES.get(name, Role.NONE)
-    emails = {"unread": unread_emails, "starred": starred_emails}.get(name)
+    common: dict[str, Any] = {"key": name, "title": str(_NAMES[name]), "address": reverse(name), "role": role}
+    if role:
+        mailboxes = tuple(mailboxes_with_role(user, role, view=name))
+        return ListSource(
+            **common,
+            account_ids=tuple(mailbox.account_id for mailbox in mailboxes),
+            mailboxes=mailboxes,
+            is_threaded=user.has_threads and role != Role.DRAFTS,
+        )
+    accounts = accounts_of(user)
+    shown = tuple(account.pk for account in accounts if name not in account.left_out_of)
+    emails = _SELECTIONS[name](user)
     return ListSource(
-        key=name,
-        title=_(_NAMES[name]),
-        address=reverse(name),
-        mailboxes=tuple(mailboxes_with_role(user, role, view=name)) if role else None,
-        emails=emails(user) if emails else None,
-        role=role,
-        is_threaded=user.has_threads and role != Role.DRAFTS,
+        **common,
+        account_ids=shown,
+        emails=emails if len(shown) == len(accounts) else emails.filter(account_id__in=shown),
+        view=_VIEWS.get(name),
+        is_threaded=user.has_threads,
     )
 
 
@@ -102,14 +166,29 @@ def mailbox_source(user: User, account_id: str, mailbox_id: str) -> ListSource:
 
 def source_of_mailbox(user: User, mailbox: Mailbox) -> ListSource:
     """One mailbox of the user's."""
+    has_threads = user.has_threads if mailbox.has_threads is None else mailbox.has_threads
     return ListSource(
         key=mailbox.public_id,
         title=mailbox_title(mailbox),
         address=reverse("mailbox", args=[mailbox.account.public_id, mailbox.public_id]),
+        account_ids=(mailbox.account_id,),
         mailboxes=(mailbox,),
         account=mailbox.account,
         role=mailbox.role,
-        is_threaded=user.has_threads and mailbox.role != Role.DRAFTS,
+        is_threaded=has_threads and mailbox.role != Role.DRAFTS,
+    )
+
+
+def label_source(user: User, label_id: str) -> ListSource:
+    """What carries a label, in all accounts. Raises Http404 when it is not the user's."""
+    label = get_label_for(user, label_id)
+    return ListSource(
+        key=label.public_id,
+        title=label.name,
+        address=reverse("label", args=[label.public_id]),
+        account_ids=tuple(account.pk for account in accounts_of(user)),
+        emails=emails_with_label(user, label),
+        is_threaded=user.has_threads,
     )
 
 
@@ -120,20 +199,20 @@ def search_source(user: User, query: str, *, within_id: str = "") -> ListSource:
     """
     query = query.strip()
     within = get_mailbox_for(user, within_id) if within_id else None
-    terms = parse_query(query)
+    tree = parse_query(query)
     zone = timezone.get_current_timezone()
-    emails = (
-        search_emails(user, terms, within=[within] if within else None, zone=zone) if terms else Email.objects.none()
-    )
+    emails = search_emails(user, tree, within=[within] if within else None, zone=zone) if tree else Email.objects.none()
     return ListSource(
         key="search",
         title=_("Search"),
         address=with_query(reverse("search"), {"q": query, "in": within_id}),
+        account_ids=tuple(account.pk for account in accounts_of(user)),
         emails=emails,
         is_threaded=user.has_threads,
         query=query,
         within=within,
-        terms=tuple(terms),
+        terms=tuple(terms_of(tree)),
+        marks=partial(mark_hits, hits=found) if (found := highlights(tree)) else None,
     )
 
 
@@ -144,30 +223,15 @@ def source_of_address(user: User, address: str) -> ListSource:
         match = resolve(parts.path)
     except Resolver404 as error:
         raise Http404("no such list") from error
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     if match.url_name in COMMON_VIEWS:
-        return common_source(user, match.url_name)
-    if match.url_name == "mailbox":
-        return mailbox_source(user, match.kwargs["account_id"], match.kwargs["mailbox_id"])
-    if match.url_name == "search":
-        query = parse_qs(parts.query)
-        return search_source(user, query.get("q", [""])[0], within_id=query.get("in", [""])[0])
-    raise Http404("no such list")
-
-
-def write_cursor(cursor: Cursor | None) -> str | None:
-    """A place in a list as a parameter: microseconds and row id."""
-    if cursor is None:
-        return None
-    return f"{int(cursor.received_at.timestamp() * 1_000_000)}-{cursor.email_id}"
-
-
-def read_cursor(text: str) -> Cursor | None:
-    """What `write_cursor` wrote; None for an empty text. Raises Http404 for anything else."""
-    if not text:
-        return None
-    moment, _sep, email_id = text.partition("-")
-    try:
-        seconds, micros = divmod(int(moment), 1_000_000)
-        return Cursor(datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros), int(email_id))
-    except (ValueError, OverflowError, OSError) as error:
-        raise Http404("no such place in the list") from error
+        source = common_source(user, match.url_name)
+    elif match.url_name == "mailbox":
+        source = mailbox_source(user, match.kwargs["account_id"], match.kwargs["mailbox_id"])
+    elif match.url_name == "label":
+        source = label_source(user, match.kwargs["label_id"])
+    elif match.url_name == "search":
+        source = search_source(user, query.get("q", ""), within_id=query.get("in", ""))
+    else:
+        raise Http404("no such list")
+    return source.sorted_by(query.get("sort", ""))

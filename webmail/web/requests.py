@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import resolve_url
 from django.utils.cache import patch_vary_headers
-from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
-from webmail.web.text import with_query
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=HttpResponseBase)
@@ -32,7 +29,8 @@ class UserRequest(HttpRequest):
 def signed_in(
     view: Callable[Concatenate[UserRequest, P], R],
 ) -> Callable[Concatenate[HttpRequest, P], R | HttpResponse]:
-    """Only for signed-in people; others are led to the sign-in page and come back. A fragment leads the whole page there."""
+    """Only for signed-in people; others are led to the sign-in page and come back. A fragment is refused with 401: the page it is
+    for keeps what was typed and shows the way to sign in over it (static/js/live/session.js)."""
 
     @wraps(view)
     def wrapper(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> R | HttpResponse:
@@ -49,8 +47,7 @@ def signed_in(
 def _lead_to_login(request: HttpRequest) -> HttpResponse:
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
     if htmx:
-        here = htmx.current_url_abs_path or "/"
-        return HttpResponseClientRedirect(with_query(resolve_url(settings.LOGIN_URL), {"next": here}))
+        return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
 
 

@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from markupsafe import Markup
 
 from accounts.models import Identity, MailAccount, User
 from webmail.outbox import queries as outbox
 from webmail.outbox.models import Draft
 from webmail.outbox.returned.outcomes import undelivered_among
 from webmail.outbox.writing.filed_copies import own_copies
-from webmail.store.models import Email, Mailbox, Role
-from webmail.store.queries.emails import ListRow, RowKey, read_rows
+from webmail.store.models import Label, Mailbox, Role
+from webmail.store.queries.rows import Addresses, ListRow, Person, read_rows
+from webmail.store.queries.windows import Key
 from webmail.web.lists import ListSource
+from webmail.web.row_words import spoken
 from webmail.web.shell import mailbox_title
 from webmail.web.text import date_group, honest_name, short_name
 
 MAX_DRAFTS = 200
 MAX_PEOPLE = 4
 MAX_CHIPS = 2
+GREY = 7  # in the palette of labels
+_SHARED = ("$flagged", "$muted")  # what a conversation has when any of its messages has it; labels are so as well
+
+
+@dataclass(frozen=True)
+class Name:
+    """Somebody in a row. Unread: something of theirs is, in a conversation with several people."""
+
+    text: str
+    is_unread: bool = False
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A label, or the mailbox of a hit; `color` is a place in the palette."""
+
+    name: str
+    color: int = GREY
 
 
 @dataclass(frozen=True)
@@ -31,22 +52,39 @@ class Row:
 
     id: str  # public id of the thread or the Email
     address: str
-    people: str
+    people: tuple[Name, ...]
     subject: str
     snippet: str
     at: datetime
-    group: str
     count: int
     account: MailAccount | None  # shown in lists over several accounts
-    chips: tuple[str, ...]  # mailboxes, in search results
     sender: tuple[str, str]  # name and address, for the avatar
+    index: int = -1  # place in the list; -1 where it has none
+    group: str = ""
+    heading: str = ""  # the group it belongs to, also when its heading stands above another row
+    chips: tuple[Chip, ...] = ()
+    hidden_chips: int = 0  # how many more there are
     is_unread: bool = False
     is_starred: bool = False
     is_answered: bool = False
     is_forwarded: bool = False
+    is_muted: bool = False
     has_attachment: bool = False
     is_draft: bool = False
     is_undelivered: bool = False  # a sent one that did not reach somebody
+    is_settled: bool = True  # its body has been read: the snippet stays as it is
+    subject_marked: Markup | None = None  # with the hits of a search marked
+    snippet_marked: Markup | None = None
+
+    @property
+    def names(self) -> str:
+        """The people as plain text."""
+        return ", ".join(name.text for name in self.people)
+
+    @property
+    def spoken(self) -> str:
+        """The whole row in words."""
+        return spoken(self)
 
 
 def own_addresses(user: User) -> frozenset[str]:
@@ -63,72 +101,95 @@ class RowContext:
     own: Collection[str]
     accounts: Mapping[int, MailAccount]  # empty: the account is not shown
     mailboxes: Mapping[int, Mailbox]
-    place: Mapping[str, str]  # where the page begins, so that a reload finds the row again
+    labels: Mapping[str, Label] = field(default_factory=dict)  # by keyword
+    open_address: str = ""  # of an opened row, up to its id
 
 
-def build_rows(user: User, keys: Sequence[RowKey], context: RowContext, *, first_group: str = "") -> list[Row]:
-    """The rows of one page. `first_group`: the heading that stands above them already."""
+def build_rows(user: User, keys: Sequence[Key], context: RowContext, *, at: int = 0) -> list[Row]:
+    """The rows of a window that begins at index `at`. The first always has its heading."""
     source = context.source
+    places = {key.email_id: at + number for number, key in enumerate(keys)}
     if source.role == Role.DRAFTS:
         # Copies of our own drafts are shown as the draft they are copies of.
-        copies = own_copies(user, [key.email_id for key in keys])
+        copies = own_copies(user, list(places))
         keys = [key for key in keys if key.email_id not in copies]
-    failed = undelivered_among(user, [key.email_id for key in keys]) if source.role == Role.SENT else ()
+    failed = undelivered_among(user, list(places)) if source.role == Role.SENT else ()
+    shared = {*_SHARED, *context.labels}
+    found = read_rows(keys, threaded=source.is_threaded, shared=shared, with_mailboxes=source.mailboxes is None)
     rows = []
-    group = first_group
-    for row in read_rows(keys, threaded=source.is_threaded):
-        heading = date_group(row.email.received_at)
-        is_failed = row.email.pk in failed
-        rows.append(_build_row(row, context, group="" if heading == group else heading, is_failed=is_failed))
-        group = heading
+    above = ""
+    for row in found:
+        heading = date_group(row.email.received_at) if source.order.is_by_date else ""
+        pk = row.email.id
+        rows.append(_build_row(row, context, index=places[pk], heading=heading, above=above, is_failed=pk in failed))
+        above = heading
     return rows
 
 
-def _build_row(row: ListRow, context: RowContext, *, group: str, is_failed: bool) -> Row:
-    email, source = row.email, context.source
-    public_id = email.thread.public_id if source.is_threaded else email.public_id
+def _build_row(row: ListRow, context: RowContext, *, index: int, heading: str, above: str, is_failed: bool) -> Row:
+    email, source, keywords = row.email, context.source, row.keywords
+    public_id = email.thread_public_id if source.is_threaded else email.public_id
     senders = email.addresses.get("from") or [["", ""]]
+    subject = email.subject.strip() or _("(no subject)")
+    chips = _chips(row, context)
     return Row(
         id=public_id,
-        address=source.link(**context.place, t=public_id),
+        address=context.open_address + public_id,
         people=_people(row, context),
-        subject=email.subject.strip() or _("(no subject)"),
+        subject=subject,
         snippet=email.preview,
         at=email.received_at,
-        group=group,
         count=row.count,
         account=context.accounts.get(email.account_id),
-        chips=_chips(row, context),
         sender=(senders[0][0], senders[0][1]),
+        index=index,
+        group="" if heading == above else heading,
+        heading=heading,
+        chips=chips[:MAX_CHIPS],
+        hidden_chips=max(len(chips) - MAX_CHIPS, 0),
         is_unread=row.is_unread,
-        is_starred="$flagged" in row.keywords,
-        is_answered="$answered" in row.keywords,
-        is_forwarded="$forwarded" in row.keywords,
+        is_starred="$flagged" in keywords,
+        is_answered="$answered" in keywords,
+        is_forwarded="$forwarded" in keywords,
+        is_muted="$muted" in keywords,
         has_attachment=row.has_attachment,
-        is_draft="$draft" in row.keywords,
+        is_draft="$draft" in keywords,
         is_undelivered=is_failed,
+        is_settled=email.is_indexed,
+        subject_marked=source.marks(subject) if source.marks else None,
+        snippet_marked=source.marks(email.preview) if source.marks else None,
     )
 
 
-def _people(row: ListRow, context: RowContext) -> str:
+def _people(row: ListRow, context: RowContext) -> tuple[Name, ...]:
     if context.source.is_outgoing:
-        return recipients_line(row.email, context.own)
+        return (Name(recipients_line(row.email.addresses, context.own), row.is_unread),)
     people = row.people
     if not people:
-        return _("(no sender)")
+        return (Name(_("(no sender)"), row.is_unread),)
     if len(people) == 1:
-        name, address = people[0]
-        return _("me") if address.casefold() in context.own else honest_name(name, address) or address
-    names = [_("me") if address.casefold() in context.own else short_name(name, address) for name, address in people]
-    names = list(dict.fromkeys(names))
-    if len(names) > MAX_PEOPLE:
-        names = [names[0], "…", *names[2 - MAX_PEOPLE :]]
-    return ", ".join(names)
+        return (Name(_whole_name(people[0], context.own), row.is_unread),)
+    names: dict[str, bool] = {}
+    for person in people:
+        is_own = person.address.casefold() in context.own
+        text = _("me") if is_own else short_name(person.name, person.address)
+        names[text] = names.get(text, False) or person.is_unread
+    found = [Name(text, is_unread) for text, is_unread in names.items()]
+    if len(found) > MAX_PEOPLE:
+        between = found[1 : 2 - MAX_PEOPLE]
+        found = [found[0], Name("…", any(name.is_unread for name in between)), *found[2 - MAX_PEOPLE :]]
+    return tuple(found)
 
 
-def recipients_line(email: Email, own: Collection[str]) -> str:
+def _whole_name(person: Person, own: Collection[str]) -> str:
+    if person.address.casefold() in own:
+        return _("me")
+    return honest_name(person.name, person.address) or person.address or _("(no sender)")
+
+
+def recipients_line(addresses: Addresses, own: Collection[str]) -> str:
     """ "To Alice, Bob" for lists of what the user wrote."""
-    found = [*email.addresses.get("to", ()), *email.addresses.get("cc", ()), *email.addresses.get("bcc", ())]
+    found = [*addresses.get("to", ()), *addresses.get("cc", ()), *addresses.get("bcc", ())]
     if not found:
         return _("To nobody yet")
     if len(found) == 1:
@@ -140,12 +201,15 @@ def recipients_line(email: Email, own: Collection[str]) -> str:
     return _("To %(people)s") % {"people": shown}
 
 
-def _chips(row: ListRow, context: RowContext) -> tuple[str, ...]:
-    """Where a message lies, in lists over several mailboxes. Inbox says nothing new."""
-    if context.source.emails is None:
-        return ()
+def _chips(row: ListRow, context: RowContext) -> tuple[Chip, ...]:
+    """The labels, and in lists over several mailboxes where a message lies. Inbox says nothing new, nor the label of the list."""
+    labels = [
+        Chip(label.name, label.color)
+        for keyword, label in context.labels.items()
+        if keyword in row.keywords and label.public_id != context.source.key
+    ]
     found = [context.mailboxes[pk] for pk in sorted(row.mailbox_ids) if pk in context.mailboxes]
-    return tuple(mailbox_title(mailbox) for mailbox in found if mailbox.role != Role.INBOX)[:MAX_CHIPS]
+    return (*labels, *(Chip(mailbox_title(mailbox)) for mailbox in found if mailbox.role != Role.INBOX))
 
 
 def draft_rows(user: User, source: ListSource, accounts: Mapping[int, MailAccount]) -> list[Row]:
@@ -159,14 +223,12 @@ def _draft_row(draft: Draft, accounts: Mapping[int, MailAccount]) -> Row:
     return Row(
         id=draft.public_id,
         address=reverse("compose", args=[draft.public_id]),
-        people=people,
+        people=(Name(people),),
         subject=draft.subject.strip() or _("(no subject)"),
         snippet=" ".join(draft.text.split())[:200],
         at=draft.updated_at,
-        group="",
         count=1,
         account=accounts.get(draft.account_id),
-        chips=(),
         sender=("", draft.to),
         is_draft=True,
     )

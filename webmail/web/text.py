@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
 from django.utils import timezone
-from django.utils.dates import MONTHS, MONTHS_3, WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+
+from webmail.web import regions
 
 WEEKDAYS_SHOWN = 6  # days back for which the weekday says enough
 HIGHEST_FIGURE = 9_999
@@ -27,9 +28,8 @@ def list_date(moment: datetime) -> str:
     if days == -1:
         return _("tomorrow %(time)s") % {"time": _clock(local)}
     if 0 < days <= WEEKDAYS_SHOWN:
-        return f"{WEEKDAYS_ABBR[local.weekday()]} {_clock(local)}"
-    day = f"{local.day} {str(MONTHS_3[local.month]).title()}"
-    return day if local.year == now.year else f"{day} {local.year}"
+        return f"{regions.written(local, 'short_weekday')} {_clock(local)}"
+    return regions.written(local, "day" if local.year == now.year else "day_of_year")
 
 
 def when(moment: datetime, *, today: str | None = None) -> str:
@@ -45,31 +45,29 @@ def when(moment: datetime, *, today: str | None = None) -> str:
     if days in (-1, 0, 1):
         day = {-1: _("yesterday"), 0: _("today"), 1: _("tomorrow")}[days]
         return _("%(day)s at %(time)s") % {"day": day, "time": time}
-    day = str(WEEKDAYS[local.weekday()]) if 1 < days <= WEEKDAYS_SHOWN else day_of(local)
+    day = regions.written(local, "weekday") if 1 < days <= WEEKDAYS_SHOWN else day_of(local)
     return _("on %(day)s at %(time)s") % {"day": day, "time": time}
 
 
 def day_of(local: datetime) -> str:
     """ "28 March", with the year when it is another than this one."""
-    day = f"{local.day} {MONTHS[local.month]}"
-    return day if local.year == timezone.localtime().year else f"{day} {local.year}"
+    return regions.written(local, "long_day" if local.year == timezone.localtime().year else "long_day_of_year")
 
 
-def full_date(moment: datetime) -> str:
-    """The whole date with its zone, such as "Tuesday, 3 March 2026 at 14:10 (UTC+01:00)"."""
-    local = timezone.localtime(moment)
+def full_date(moment: datetime, *, zone: tzinfo | None = None) -> str:
+    """The whole date with its zone (the active one), such as "Tuesday, 3 March 2026 at 14:10 (UTC+01:00)"."""
+    local = timezone.localtime(moment, zone)
     offset = local.strftime("%z")
-    zone = f"UTC{offset[:3]}:{offset[3:5]}" if offset and offset != "+0000" else "UTC"
+    shift = f"UTC{offset[:3]}:{offset[3:5]}" if offset and offset != "+0000" else "UTC"
     return _("%(date)s at %(time)s (%(zone)s)") % {
-        "date": f"{WEEKDAYS[local.weekday()]}, {local.day} {MONTHS[local.month]} {local.year}",
+        "date": regions.written(local, "full"),
         "time": _clock(local),
-        "zone": zone,
+        "zone": shift,
     }
 
 
 def _clock(local: datetime) -> str:
-    # Written out: a list has fifty of them, and Django's date_format costs twenty times as much.
-    return f"{local.hour:02}:{local.minute:02}"
+    return regions.written(local, "clock")
 
 
 def iso(moment: datetime) -> str:
@@ -104,8 +102,7 @@ def date_group(moment: datetime) -> str:
         return _("This week")
     if local >= week_start - timedelta(days=7):
         return _("Last week")
-    month = str(MONTHS[local.month])
-    return month if local.year == now.year else f"{month} {local.year}"
+    return regions.written(local, "month" if local.year == now.year else "month_of_year")
 
 
 def short_name(name: str, address: str) -> str:
@@ -139,16 +136,22 @@ def color_of(address: str) -> int:
 def size(size_bytes: int) -> str:
     """ "640 B", "12 KB", "3.4 MB": decimal units, as file managers show them."""
     value = float(size_bytes)
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
+    units = (_("%(size)s B"), _("%(size)s KB"), _("%(size)s MB"), _("%(size)s GB"))
+    for unit in units[:-1]:
+        if value < 1000:
+            return unit % {"size": regions.figure(value, digits=0 if value >= 10 or unit is units[0] else 1)}
         value /= 1000
-    return ""
+    return units[-1] % {"size": regions.figure(value, digits=0 if value >= 10 else 1)}
 
 
 def figure(count: int) -> str:
     """A count beside a mailbox: 9,999+ at most."""
-    return f"{HIGHEST_FIGURE:,}+" if count > HIGHEST_FIGURE else f"{count:,}"
+    return f"{number(HIGHEST_FIGURE)}+" if count > HIGHEST_FIGURE else number(count)
+
+
+def number(count: int) -> str:
+    """A whole number in the figures of the language."""
+    return str(count) if count < 1000 else regions.figure(count)
 
 
 def with_query(path: str, query: Mapping[str, Any]) -> str:

@@ -7,18 +7,25 @@ from django.urls import path, re_path
 from webmail.web import urls_write
 from webmail.web.lists import COMMON_VIEWS
 from webmail.web.views import (
+    activity,
     acts,
     content,
     drawings,
     events,
     health,
+    key_settings,
     mail,
+    manifest,
     message,
     nested,
+    news,
+    palette,
     parts,
+    picking,
     printing,
     remote,
     sender,
+    signing_in,
     source,
     viewing,
     zips,
@@ -36,6 +43,7 @@ urlpatterns = [
     # Lists and what is read in them
     *(path(f"mail/{name}", mail.common, {"name": name}, name=name) for name in COMMON_VIEWS),
     path("mail/a/<slug:account_id>/m/<slug:mailbox_id>", mail.mailbox, name="mailbox"),
+    path("mail/label/<slug:label_id>", mail.label, name="label"),
     path("mail/search", mail.search, name="search"),
     path("mail/t/<slug:thread_id>", mail.thread, name="thread"),
     # One message
@@ -66,11 +74,26 @@ urlpatterns = [
     # Acts
     path("mail/act", acts.act, name="act"),
     path("mail/undo", acts.undo, name="undo"),
+    path("mail/empty", acts.empty, name="empty"),
+    path("mail/seen", acts.seen, name="seen"),
+    path("mail/targets", picking.targets, name="targets"),
+    path("mail/pick", picking.pick, name="pick"),
+    path("activity", activity.activity, name="activity"),
+    path("activity/<slug:step_id>/toast", activity.activity_toast, name="activity_toast"),
+    path("activity/<slug:step_id>/stop", activity.activity_stop, name="activity_stop"),
     path("mail/check", acts.check_now, name="check_now"),
     # Compose, outbox, settings of mailboxes
     *urls_write.urlpatterns,
+    # Keys
+    path("palette", palette.palette, name="palette"),
+    path("settings/keys", key_settings.key_settings, name="settings_keys"),
     # Live updates and monitors
     path("events", events.events, name="events"),
+    path("mail/news", news.news, name="news"),
+    path("session", news.session, name="session"),
+    path("mail/a/<slug:account_id>/sign-in", signing_in.sign_in_again, name="sign_in_again"),
+    path("mail/a/<slug:account_id>/sign-in/<str:test_id>", signing_in.sign_in_state, name="sign_in_state"),
+    path("manifest.webmanifest", manifest.manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

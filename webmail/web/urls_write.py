@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webmail.web.views import compose, drafts, fetching, mailbox_settings, outbox, receipts, remote, uploads
+from webmail.web.views import (
+    compose,
+    drafts,
+    fetching,
+    mailbox_likes,
+    mailbox_settings,
+    notification_settings,
+    organising,
+    outbox,
+    receipts,
+    remote,
+    uploads,
+)
 
 urlpatterns = [
     path("compose/new", compose.compose_new, name="compose_new"),
@@ -30,4 +42,16 @@ urlpatterns = [
     path("settings/accounts/<slug:account_id>/delete", mailbox_settings.account_delete, name="account_delete"),
     path("settings/mailboxes/<slug:mailbox_id>", mailbox_settings.mailbox, name="mailbox_edit"),
     path("settings/mailboxes/<slug:mailbox_id>/delete", mailbox_settings.delete, name="mailbox_delete"),
+    path("settings/mailboxes/<slug:mailbox_id>/set", mailbox_likes.mailbox_set, name="mailbox_set"),
+    path("settings/accounts/<slug:account_id>/menu", mailbox_likes.account_menu, name="account_menu"),
+    path("settings/accounts/<slug:account_id>/set", mailbox_likes.account_set, name="account_set"),
+    path("settings/organising", organising.organising, name="settings_organising"),
+    path("settings/labels/new", organising.label_new, name="label_new"),
+    path("settings/labels/<slug:label_id>", organising.label, name="label_edit"),
+    path("settings/labels/<slug:label_id>/delete", organising.label_delete, name="label_delete"),
+    path("settings/searches/new", organising.search_new, name="saved_search_new"),
+    path("settings/searches/<slug:search_id>", organising.search, name="saved_search"),
+    path("mail/searches/counts", organising.search_counts, name="saved_search_counts"),
+    path("settings/notifications", notification_settings.notifications, name="settings_notifications"),
+    path("settings/notifications/<slug:account_id>", notification_settings.account, name="account_notifications"),
 ]

@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 from django.db import close_old_connections
 
+from webmail.journal import steps as journal_steps
 from webmail.outbox.queue import upkeep
 from webmail.store import collection
 from webmail.store.reading import drawings, forms, pictures
@@ -47,6 +48,7 @@ def steps() -> list[Step]:
         Step("abandoned uploads", 600.0, expiry.remove_abandoned_uploads),
         Step("old heartbeats", 600.0, expiry.remove_old_heartbeats),
         Step("old tombstones", HOUR_S, expiry.remove_old_tombstones),
+        Step("old steps", HOUR_S, journal_steps.remove_old_steps),
         Step("ended sessions", HOUR_S, expiry.remove_ended_sessions),
         Step("released bodies", HOUR_S, retention.release_old_bodies),
         Step("old drawings", HOUR_S, drawings.remove_old_drawings),

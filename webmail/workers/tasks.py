@@ -15,6 +15,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import close_old_connections
 
 from webmail.celery import app
+from webmail.journal.actions import selection
 from webmail.store import indexing
 from webmail.store.reading import drawings, pictures, sender_checks
 from webmail.sync import connections, passes
@@ -56,6 +57,7 @@ BODIES: Mapping[str, Callable[..., object]] = {
     "sync.body": bodies.fetch_body,
     "sync.drafts": draft_copies.file_drafts,
     "journal.replay": replay.replay_account,
+    selection.TASK: selection.apply_rest,
     "outbox.deliver": deliver.deliver_submission,
     deliver.TASK: deliver.deliver_account,
     "connections.test": diagnose.run_connection_test,

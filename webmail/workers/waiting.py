@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import AccountState, ConnectionTest, IncomingProtocol, MailAccount
 from webmail import dispatch
+from webmail.journal.actions import selection
 from webmail.journal.models import Action
 from webmail.store.models import Email
 from webmail.store.reading import drawings, pictures, sender_checks
@@ -79,6 +81,7 @@ def forgotten_checks() -> list[int]:
 
 FINDERS: Mapping[str, Finder] = {
     "sync.account": due_accounts,
+    selection.TASK: partial(selection.unfinished_actions, MAX_FOUND),
     "journal.replay": accounts_with_due_actions,
     "sync.body": wanted_bodies,
     "sync.drafts": draft_copies.accounts_with_work,

@@ -297,7 +297,7 @@ def test_signing_out_in_any_tab_clears_what_is_kept(page: Page, site: Site) -> N
     expect_kept(page, "Secret")
     tab = other_page(page, "/mail/inbox")
     assert kept(tab) == ["Secret"]
-    tab.locator("summary[aria-label='You and your settings']").click()
+    tab.locator(".topbar [popovertarget=me]").click()
     tab.get_by_role("button", name="Sign out").click()
     tab.wait_for_url("**/login/**")
     assert kept(tab) == []

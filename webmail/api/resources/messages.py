@@ -24,7 +24,8 @@ from webmail.api.schemas.messages import (
     MessageOut,
 )
 from webmail.store.models import Email
-from webmail.store.queries.emails import MAX_PAGE_SIZE, PAGE_SIZE, read_rows
+from webmail.store.queries.emails import MAX_PAGE_SIZE, PAGE_SIZE
+from webmail.store.queries.rows import read_rows
 
 router = Router(tags=["messages"])
 LIST, ONE = "/accounts/{account_id}/messages", "/accounts/{account_id}/messages/{message_id}"

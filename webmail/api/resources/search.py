@@ -16,7 +16,8 @@ from webmail.api.cursors import list_name, neighbours, read_place
 from webmail.api.operations import operation
 from webmail.api.resources.messages import Limit
 from webmail.api.schemas.messages import MessageListOut
-from webmail.store.queries.emails import PAGE_SIZE, list_query, read_rows
+from webmail.store.queries.emails import PAGE_SIZE, list_query
+from webmail.store.queries.rows import read_rows
 from webmail.store.search.parse import parse_query
 from webmail.store.search.run import search_emails
 
@@ -43,21 +44,20 @@ def search_messages(
 ) -> HttpResponse:
     """Find messages, newest first.
 
-    `q` holds words, phrases in quotes, a minus in front of what must not be there, and operators: `from:` `to:` `cc:`
-    `subject:` `body:` `is:` `has:attachment` `in:` `before:` `after:` `larger:` `smaller:` `rfc822msgid:`. Trash and Junk are
-    left out unless `in:` says otherwise.
+    `q` holds words, phrases in quotes, `+exact` words, a minus in front of what must not be there, OR, brackets, and operators:
+    `from:` `to:` `cc:` `bcc:` `with:` `deliveredto:` `list:` `subject:` `body:` `mentions:me` `header:` `is:` `has:` `filename:`
+    `in:` `label:` `account:` `before:` `after:` `on:` `older_than:` `newer_than:` `larger:` `smaller:` `rfc822msgid:`. Trash and
+    Junk are left out unless `in:` says otherwise.
     """
     found = [access.account_for(request, account_id)] if account_id else access.accounts_for(request)
     user = request.auth.user
-    terms = parse_query(q)
-    access.refuse_hidden_mailboxes(terms, found)
-    hits = search_emails(user, terms, zone=_zone(user)).filter(account__in=found)
+    hits = search_emails(user, parse_query(q), accounts=found, zone=_zone(user))
     name = list_name(kind="search", q=q, accounts=[account.public_id for account in found])
     place = read_place(name, after=after, before=before)
     page = list_query(hits, threaded=False, after=place.after, before=place.before, limit=limit)
     rows = lists.message_rows(read_rows(page.rows, threaded=False), lists.Names.of(found), with_preview=True)
     next_cursor, prev_cursor = neighbours(name, place, page)
-    total = hits.distinct().count() if count else None
+    total = hits.count() if count else None
     headers = link_header(request, next_cursor=next_cursor, prev_cursor=prev_cursor)
     return answer(
         request, MessageListOut(messages=rows, next=next_cursor, prev=prev_cursor, total=total), headers=headers

@@ -12,7 +12,8 @@ from webmail.api.cursors import list_name, neighbours, read_place
 from webmail.api.operations import operation
 from webmail.api.resources.messages import Limit
 from webmail.api.schemas.messages import ThreadListOut, ThreadOut
-from webmail.store.queries.emails import PAGE_SIZE, emails_in_thread, read_rows
+from webmail.store.queries.emails import PAGE_SIZE, emails_in_thread
+from webmail.store.queries.rows import read_rows
 
 router = Router(tags=["threads"])
 

@@ -12,7 +12,7 @@ from webmail.journal.entries import EmailRow, append_action, by_account
 from webmail.journal.errors import ActionRefused, BadKeyword
 from webmail.journal.models import Action, ActionEmail
 from webmail.store import changes, emails, mailboxes
-from webmail.store.models import Email, EmailMailbox
+from webmail.store.models import Email, Mailbox
 from webmail.store.sql import chunks
 
 # RFC 8621 section 4.1.1: printable ASCII but for brackets, percent, asterisk, quote and backslash.
@@ -32,15 +32,18 @@ def set_keywords(
     """Add and remove keywords on Emails of one or several accounts; one Action an account. Emails that have it so
     already are left alone. Raises `BadKeyword`, or `ActionRefused` where a mailbox does not allow it, before anything changed."""
     adding, removing = clean_change(add, remove)
-    check_marking([email.pk for email in targets], adding | removing)
+    check_marking([email.pk for email in targets], adding | removing, {email.account_id for email in targets})
     return _set(user, targets, adding, removing)
 
 
-def set_where_allowed(user: User | None, targets: Sequence[Email], *, add: Collection[str] = ()) -> list[Action]:
-    """Add keywords that nobody has asked for, such as $seen on opening: where a mailbox does not allow it nothing happens."""
-    adding, _ = clean_change(add, ())
-    refused = _refused(list({email.pk for email in targets}), adding)
-    return _set(user, [email for email in targets if email.pk not in refused], adding, frozenset())
+def set_where_allowed(
+    user: User | None, targets: Sequence[Email], *, add: Collection[str] = (), remove: Collection[str] = ()
+) -> list[Action]:
+    """Change keywords that nobody has asked for, such as $seen on opening: where a mailbox does not allow it nothing happens."""
+    adding, removing = clean_change(add, remove)
+    ids = list({email.pk for email in targets})
+    refused = refused_marking(ids, adding | removing, {email.account_id for email in targets})
+    return _set(user, [email for email in targets if email.pk not in refused], adding, removing)
 
 
 def _set(user: User | None, targets: Sequence[Email], adding: frozenset[str], removing: frozenset[str]) -> list[Action]:
@@ -56,34 +59,22 @@ def _set(user: User | None, targets: Sequence[Email], adding: frozenset[str], re
     return actions
 
 
-def check_marking(email_ids: Sequence[int], words: Collection[str]) -> None:
+def check_marking(email_ids: Sequence[int], words: Collection[str], account_ids: Collection[int]) -> None:
     """Raises `ActionRefused` when an Email lies only in mailboxes that do not let us mark mail so (RFC 4314 section 4)."""
-    refused = _refused(email_ids, words)
+    refused = refused_marking(email_ids, words, account_ids)
     if refused:
         raise ActionRefused(f"You may not change the marks of mail in {next(iter(refused.values()))}.")
 
 
-def _refused(email_ids: Sequence[int], words: Collection[str]) -> dict[int, str]:
+def refused_marking(email_ids: Sequence[int], words: Collection[str], account_ids: Collection[int]) -> dict[int, str]:
     """Email id -> a mailbox that refuses, of Emails that no mailbox of theirs lets us mark."""
     needed = {"seen" if word == emails.SEEN else "keywords" for word in words}
-    refused: dict[int, str] = {}
-    allowed: set[int] = set()
-    for chunk in chunks(email_ids):
-        limited = EmailMailbox.objects.filter(email_id__in=chunk).filter(
-            Q(mailbox__is_read_only=True) | ~Q(mailbox__rights="")
-        )
-        for row in limited.select_related("mailbox"):
-            if all(mailboxes.may(row.mailbox, need) for need in needed):
-                allowed.add(row.email_id)
-            else:
-                refused.setdefault(row.email_id, row.mailbox.name)
-    if not refused:
+    limited = Mailbox.objects.filter(Q(is_read_only=True) | ~Q(rights=""), account_id__in=account_ids)
+    closed = {box.pk: box.name for box in limited if not all(mailboxes.may(box, need) for need in needed)}
+    if not closed:  # as nearly always: then a hundred thousand ids cost nothing here
         return {}
-    free: set[int] = set()
-    for chunk in chunks(refused):
-        rows = EmailMailbox.objects.filter(email_id__in=chunk, mailbox__is_read_only=False, mailbox__rights="")
-        free.update(rows.values_list("email_id", flat=True))
-    return {pk: name for pk, name in refused.items() if pk not in allowed | free}
+    inside = emails.memberships(email_ids)
+    return {pk: closed[min(found)] for pk, found in inside.items() if found <= closed.keys()}
 
 
 def clean_change(add: Collection[str], remove: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:

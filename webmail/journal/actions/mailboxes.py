@@ -1,8 +1,9 @@
-"""Making, renaming and deleting mailboxes."""
+"""Making, renaming, subscribing to and deleting mailboxes. What a refusal says is for people and in their language."""
 
 from __future__ import annotations
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from accounts.models import MailAccount, User
 from webmail.journal.entries import append_action
@@ -20,7 +21,7 @@ def create_mailbox(user: User, account_id: int, *, name: str, parent: Mailbox | 
     """
     name = mailboxes.clean_name(name)
     if _depth(parent) + 1 > mailboxes.MAX_DEPTH:
-        raise ActionRefused(f"Mailboxes can be nested {mailboxes.MAX_DEPTH} deep at most.")
+        raise ActionRefused(_("Mailboxes can be nested %(count)s deep at most.") % {"count": mailboxes.MAX_DEPTH})
     is_local = _is_local(account_id)
     if parent is not None and not is_local:
         _refuse_inside(parent)
@@ -35,15 +36,15 @@ def create_mailbox(user: User, account_id: int, *, name: str, parent: Mailbox | 
 def rename_mailbox(user: User, mailbox: Mailbox, *, name: str, parent: Mailbox | None) -> None:
     """Give a mailbox another name or parent; ids stay. Raises `MailboxNameTaken`, `BadMailboxName`, `ActionRefused`."""
     if mailbox.role == Role.INBOX:
-        raise ActionRefused("Inbox cannot be renamed or moved.")
+        raise ActionRefused(_("Inbox cannot be renamed or moved."))
     name = mailboxes.clean_name(name)
     if parent is not None and (parent == mailbox or mailbox in _ancestors(parent)):
-        raise ActionRefused("A mailbox cannot be moved into itself.")
+        raise ActionRefused(_("A mailbox cannot be moved into itself."))
     old = {"old_remote_name": mailbox.remote_name, "old_name": mailbox.name, "old_parent": mailbox.parent_id}
     if (name, parent) == (mailbox.name, mailbox.parent):
         return
     if not mailboxes.may(mailbox, "delete_mailbox"):
-        raise ActionRefused(f"You may not rename {mailbox.name}: it belongs to somebody else.")
+        raise ActionRefused(_("You may not rename %(name)s: it belongs to somebody else.") % {"name": mailbox.name})
     if parent is not None and parent != mailbox.parent and mailbox.source == Mailbox.Source.REMOTE:
         _refuse_inside(parent)
     with changes.recording(mailbox.account_id):
@@ -52,17 +53,30 @@ def rename_mailbox(user: User, mailbox: Mailbox, *, name: str, parent: Mailbox |
             append_action(mailbox.account_id, Action.Kind.RENAME_MAILBOX, user=user, mailbox=mailbox, arguments=old)
 
 
+def subscribe_mailbox(user: User, mailbox: Mailbox, *, subscribed: bool) -> None:
+    """Subscribe to a mailbox or stop it (RFC 3501 section 6.3.6): other programs of the person's then show it or not, and so
+    do we when the account lists only what is subscribed to. Raises `ActionRefused` for a mailbox that no server knows."""
+    if mailbox.source != Mailbox.Source.REMOTE or _is_local(mailbox.account_id):
+        raise ActionRefused(_("%(name)s is only here: there is nothing to subscribe to.") % {"name": mailbox.name})
+    if mailbox.is_subscribed == subscribed:
+        return
+    with changes.recording(mailbox.account_id):
+        mailboxes.update_mailbox(mailbox, is_subscribed=subscribed)
+        told = {"subscribed": subscribed}
+        append_action(mailbox.account_id, Action.Kind.SUBSCRIBE, user=user, mailbox=mailbox, arguments=told)
+
+
 def delete_mailbox(user: User, mailbox: Mailbox, *, remove_emails: bool) -> None:
     """Delete a mailbox. Its Emails that are in no other mailbox are destroyed when `remove_emails`.
 
     Raises `MailboxNotEmpty`, or `ActionRefused` for Inbox and for a mailbox with children.
     """
     if mailbox.role == Role.INBOX:
-        raise ActionRefused("Inbox cannot be deleted.")
+        raise ActionRefused(_("Inbox cannot be deleted."))
     if not mailboxes.may(mailbox, "delete_mailbox"):
-        raise ActionRefused(f"You may not delete {mailbox.name}: it belongs to somebody else.")
+        raise ActionRefused(_("You may not delete %(name)s: it belongs to somebody else.") % {"name": mailbox.name})
     if mailbox.children.exists():
-        raise ActionRefused(f"{mailbox.name} holds other mailboxes. Move or delete those first.")
+        raise ActionRefused(_("%(name)s holds other mailboxes. Move or delete those first.") % {"name": mailbox.name})
     inside = EmailMailbox.objects.filter(mailbox=mailbox)
     if inside.exists() and not remove_emails:
         raise MailboxNotEmpty(f"{mailbox.name} is not empty")
@@ -92,20 +106,25 @@ def _refuse_while_carried(mailbox: Mailbox) -> None:
         is_done=False,
     )
     if carried.filter(Q(source=mailbox) | Q(source=None, email__mailbox_rows__mailbox=mailbox)).exists():
-        raise ActionRefused(f"Mail of {mailbox.name} is on its way into another account. Try again when that is done.")
+        raise ActionRefused(
+            _("Mail of %(name)s is on its way into another account. Try again when that is done.")
+            % {"name": mailbox.name}
+        )
 
 
 def _refuse_inside(parent: Mailbox) -> None:
     """Raises `ActionRefused` when the server keeps nothing inside this mailbox, or does not let us."""
     if not mailboxes.may(parent, "create"):
-        raise ActionRefused(f"You may not make mailboxes inside {parent.name}: it belongs to somebody else.")
+        raise ActionRefused(
+            _("You may not make mailboxes inside %(name)s: it belongs to somebody else.") % {"name": parent.name}
+        )
     if parent.remote_name and not parent.delimiter:
-        raise ActionRefused("This server keeps no mailbox inside another.")
+        raise ActionRefused(_("This server keeps no mailbox inside another."))
     if parent.role == Role.INBOX and parent.delimiter and parent.remote_name:
         # Courier and others: what is called INBOX.Name stands beside Inbox for people.
         beside = Mailbox.objects.filter(account_id=parent.account_id, parent=None, namespace="")
         if beside.filter(remote_name__startswith=parent.remote_name + parent.delimiter).exists():
-            raise ActionRefused("This server keeps all mailboxes beside Inbox, none inside it.")
+            raise ActionRefused(_("This server keeps all mailboxes beside Inbox, none inside it."))
 
 
 def _is_local(account_id: int) -> bool:

@@ -13,7 +13,7 @@ from webmail.journal.entries import EmailRow, append_action, by_account, held_em
 from webmail.journal.errors import ActionRefused, NoSuchTarget
 from webmail.journal.models import Action, ActionEmail
 from webmail.store import changes, emails, mailboxes
-from webmail.store.models import Email, Mailbox, Placement, Role
+from webmail.store.models import Email, EmailMailbox, Mailbox, Placement, Role
 from webmail.store.sql import chunks
 
 
@@ -85,9 +85,13 @@ def split_transfers(account_id: int, email_ids: Sequence[int], target: Mailbox) 
     if target.source == Mailbox.Source.LOCAL:
         return [], list(email_ids)
     ours = set(Mailbox.objects.filter(account_id=account_id, source=Mailbox.Source.LOCAL).values_list("pk", flat=True))
-    inside = emails.memberships(email_ids) if ours else {}
+    if not ours:
+        return list(email_ids), []
+    touched = set(EmailMailbox.objects.filter(mailbox__in=ours).values_list("email_id", flat=True))
+    inside = emails.memberships(pk for pk in email_ids if pk in touched)
     across = [pk for pk in email_ids if pk in inside and inside[pk] <= ours]
-    return [pk for pk in email_ids if pk not in set(across)], across
+    carried = set(across)
+    return [pk for pk in email_ids if pk not in carried], across
 
 
 def transfer_rows(
@@ -178,12 +182,12 @@ def _take_out(record: changes.Record, rows: Sequence[EmailRow]) -> None:
 def archive_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
     """Move Emails to their account's Archive. Where a server keeps all mail in one mailbox anyway (Gmail), they leave only
     Inbox, and labels stay. Raises `ActionRefused` when an account has neither."""
-    return _move_to_role(user, targets, Role.ARCHIVE)
+    return move_to_role(user, targets, Role.ARCHIVE)
 
 
 def junk_emails(user: User | None, targets: Sequence[Email]) -> list[Action]:
     """Move Emails to their account's Junk. Raises `ActionRefused` when an account has none."""
-    return _move_to_role(user, targets, Role.JUNK)
+    return move_to_role(user, targets, Role.JUNK)
 
 
 def undo_rows(record: changes.Record, action: Action, rows: Sequence[ActionEmail]) -> None:
@@ -231,21 +235,28 @@ def _moved_on(action: Action, email_ids: Collection[int]) -> dict[int, int]:
     return found
 
 
-def _move_to_role(user: User | None, targets: Sequence[Email], role: Role) -> list[Action]:
+def move_to_role(user: User | None, targets: Sequence[Email], role: Role) -> list[Action]:
+    """Move Emails to their account's mailbox with this role. Raises `ActionRefused` when an account has none."""
     planned: list[tuple[list[Email], Mailbox, Mailbox | None]] = []
     for account_id, found in by_account(targets).items():
-        home, source = mailboxes.mailbox_with_role(account_id, role), None
-        if home is None and role == Role.ARCHIVE:
-            home = mailboxes.mailbox_with_role(account_id, Role.ALL)
-            source = mailboxes.mailbox_with_role(account_id, Role.INBOX)
-        if home is None:
-            raise ActionRefused(f"This account has no mailbox for {role.label}. Choose one in the account's settings.")
+        home, source = home_of(account_id, role)
         check_target(home, {account_id})
         check_leaving([email.pk for email in found], [account_id], source=source, target=home)
         planned.append((found, home, source))
     return [
         action for found, home, source in planned for action in move_emails(user, found, target=home, source=source)
     ]
+
+
+def home_of(account_id: int, role: Role) -> tuple[Mailbox, Mailbox | None]:
+    """Where mail of this role goes, and the one mailbox it leaves (None: all). Raises `ActionRefused` when there is none."""
+    home, source = mailboxes.mailbox_with_role(account_id, role), None
+    if home is None and role == Role.ARCHIVE:
+        home = mailboxes.mailbox_with_role(account_id, Role.ALL)
+        source = mailboxes.mailbox_with_role(account_id, Role.INBOX)
+    if home is None:
+        raise ActionRefused(f"This account has no mailbox for {role.label}. Choose one in the account's settings.")
+    return home, source
 
 
 def check_target(target: Mailbox, account_ids: Collection[int]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
 from django.utils import timezone
 
@@ -75,13 +76,18 @@ def stop_action(action: Action) -> bool:
     if action.kind not in _UNDO:
         raise ActionRefused("This cannot be stopped.")
     if not Action.objects.filter(pk=action.pk, status__in=Action.OPEN).update(stop_wanted_at=timezone.now()):
-        raise ActionRefused("This has come to an end already.")
+        refuse_ended()
     owner = f"stop:{os.getpid()}:{threading.get_ident()}"
     with leases.leased(entries.replay_lease(action.account_id), owner=owner, seconds=LEASE_S) as lease:
         if lease is not None:
             finish_stop(action)
         dispatch.wake("journal.replay", action.account_id)  # those behind it need not wait any more
         return action.status == Action.Status.STOPPED
+
+
+def refuse_ended() -> NoReturn:
+    """Raises `ActionRefused`: there is nothing left to stop."""
+    raise ActionRefused("This has come to an end already.")
 
 
 def finish_stop(action: Action) -> None:

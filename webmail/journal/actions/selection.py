@@ -4,25 +4,26 @@
 
 The ids are taken once, as ranges in `Action.unapplied`. Each transaction changes the next batch and adds its ActionEmails, so
 people see it at once, no lock is held for long, and a worker continues what a process left unfinished (`apply_next`).
+`apply_to_query` ends when all rows are changed; `begin_on_ids` changes the first and leaves the rest to a worker.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import QuerySet
 
-from accounts.models import User
+from accounts.models import MailAccount, User
 from webmail import dispatch
 from webmail.journal import entries
 from webmail.journal.actions import keywords, move
 from webmail.journal.errors import ActionRefused
 from webmail.journal.models import Action
-from webmail.store import changes, emails, mailboxes
-from webmail.store.models import Email, Mailbox, Role
+from webmail.store import changes, mailboxes
+from webmail.store.models import Email, EmailMailbox, Mailbox, Role
 from webmail.store.sql import chunks
 
 BATCH = 2_500  # Emails of one transaction: a tenth of a second or two on SQLite
@@ -32,10 +33,11 @@ Ranges = list[list[int]]  # [first, last] of ids, ascending
 
 @dataclass(frozen=True)
 class Keywords:
-    """Add and remove keywords."""
+    """Add and remove keywords. `is_lenient`: nobody asked for it; mail that may not be marked so is left alone."""
 
     add: Collection[str] = field(default=())
     remove: Collection[str] = field(default=())
+    is_lenient: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,32 @@ class Trash:
     """Into each account's Trash; what is there already, or whose account has none, for good."""
 
 
-Act = Keywords | Move | Copy | Destroy | Trash
+@dataclass(frozen=True)
+class ToRole:
+    """Into each account's mailbox with this role, as `move.archive_emails` and `move.junk_emails` do."""
+
+    role: Role
+
+
+Act = Keywords | Move | Copy | Destroy | Trash | ToRole
+TASK = "journal.apply"
+FIRST_BATCH = 250  # Emails changed before a page answers: more than a window of rows
+
+
+def apply_to_emails(user: User, targets: Sequence[Email], act: Act) -> list[Action]:
+    """Do it to these Emails, some hundred at most, at once. Raises as `apply_to_query`."""
+    if isinstance(act, Keywords):
+        change = keywords.set_where_allowed if act.is_lenient else keywords.set_keywords
+        return change(user, targets, add=act.add, remove=act.remove)
+    if isinstance(act, Move):
+        return move.move_emails(user, targets, target=act.target, source=act.source)
+    if isinstance(act, Copy):
+        return move.copy_emails(user, targets, target=act.target)
+    if isinstance(act, Destroy):
+        return move.destroy_emails(user, targets, source=act.source)
+    if isinstance(act, Trash):
+        return move.trash_emails(user, targets)
+    return move.move_to_role(user, targets, act.role)
 
 
 def apply_to_query(user: User, query: QuerySet[Email], act: Act) -> list[Action]:
@@ -81,6 +108,44 @@ def apply_to_query(user: User, query: QuerySet[Email], act: Act) -> list[Action]
     return [action for plan in plans if (action := _apply(user, plan)) is not None]
 
 
+def begin_on_ids(
+    user: User, by_account: Mapping[int, Sequence[int]], acts: Sequence[Act], *, first: Collection[int] = ()
+) -> list[Action]:
+    """Begin to do all of `acts` to Emails of the user's, given by account as ascending ids; those of `first` among them at
+    once, the rest by a worker, which sweep finds again. Actions that would change nothing are not kept.
+
+    The ids must be the user's: the caller has asked for them by account. Raises as `apply_to_query`.
+    """
+    plans = [plan for act in acts for account_id, ids in by_account.items() for plan in _plan(account_id, ids, act)]
+    return [action for plan in plans if (action := _begin(user, plan, first)) is not None]
+
+
+def ids_by_account(user: User, query: QuerySet[Email]) -> dict[int, list[int]]:
+    """The ids of the query's Emails that are the user's, ascending: a query an account, for they come flat and fast."""
+    accounts = MailAccount.objects.filter(user=user).values_list("pk", flat=True)
+    found = {
+        pk: list(query.filter(account_id=pk).order_by("pk").values_list("pk", flat=True).distinct())
+        for pk in list(accounts)
+    }
+    return {pk: ids for pk, ids in found.items() if ids}
+
+
+def apply_rest(action_id: int) -> None:
+    """The body of the worker's task: change all rows that are left, then wake replay. Safe to call at any time."""
+    action = Action.objects.get(pk=action_id)
+    while apply_next(action):
+        pass
+    if Action.objects.filter(pk=action_id, total=0, unapplied=[]).delete()[0]:
+        return  # it changed nothing
+    dispatch.wake("journal.replay", action.account_id)
+
+
+def unfinished_actions(limit: int) -> list[int]:
+    """Actions with rows still to be changed, for sweep."""
+    rows = Action.objects.filter(status__in=Action.OPEN, stop_wanted_at=None).exclude(unapplied=[])
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
 @dataclass(frozen=True)
 class _Plan:
     account_id: int
@@ -93,7 +158,11 @@ class _Plan:
 def _plan(account_id: int, ids: Sequence[int], act: Act) -> list[_Plan]:
     if isinstance(act, Keywords):
         adding, removing = keywords.clean_change(act.add, act.remove)
-        keywords.check_marking(ids, adding | removing)
+        if act.is_lenient:
+            refused = keywords.refused_marking(ids, adding | removing, [account_id])
+            ids = [pk for pk in ids if pk not in refused] if refused else ids
+        else:
+            keywords.check_marking(ids, adding | removing, [account_id])
         arguments: dict[str, Any] = {"add": sorted(adding), "remove": sorted(removing)}
         return [_Plan(account_id, ids, Action.Kind.KEYWORDS, None, arguments)]
     if isinstance(act, Move | Copy):
@@ -102,6 +171,9 @@ def _plan(account_id: int, ids: Sequence[int], act: Act) -> list[_Plan]:
         move.check_leaving(ids, [account_id], source=act.source)
         arguments = {"source": act.source.pk if act.source else None}
         return [_Plan(account_id, ids, Action.Kind.DESTROY, None, arguments)]
+    if isinstance(act, ToRole):
+        home, source = move.home_of(account_id, act.role)
+        return _plan_move(account_id, ids, Move(home, source))
     return _plan_trash(account_id, ids)
 
 
@@ -124,7 +196,7 @@ def _plan_trash(account_id: int, ids: Sequence[int]) -> list[_Plan]:
     trash = mailboxes.mailbox_with_role(account_id, Role.TRASH)
     if trash is None:
         return _plan(account_id, ids, Destroy())
-    there = set(emails.memberships(ids, mailbox_ids=[trash.pk]))
+    there = set(ids) & set(EmailMailbox.objects.filter(mailbox=trash).values_list("email_id", flat=True))
     found = _plan(account_id, [pk for pk in ids if pk not in there], Move(trash))
     return found + (_plan(account_id, sorted(there), Destroy()) if there else [])
 
@@ -132,14 +204,7 @@ def _plan_trash(account_id: int, ids: Sequence[int]) -> list[_Plan]:
 def _apply(user: User, plan: _Plan) -> Action | None:
     if not plan.ids:
         return None
-    action = Action.objects.create(
-        account_id=plan.account_id,
-        user=user,
-        kind=plan.kind,
-        mailbox=plan.mailbox,
-        arguments=plan.arguments,
-        unapplied=to_ranges(plan.ids),
-    )
+    action = _write(user, plan, plan.ids)
     while apply_next(action):
         pass
     if not action.total:
@@ -147,6 +212,39 @@ def _apply(user: User, plan: _Plan) -> Action | None:
         return None
     dispatch.wake("journal.replay", plan.account_id)
     return action
+
+
+def _begin(user: User, plan: _Plan, first: Collection[int]) -> Action | None:
+    if not plan.ids:
+        return None
+    now = [pk for pk in plan.ids if pk in first] if first and len(plan.ids) > FIRST_BATCH else plan.ids[:FIRST_BATCH]
+    later = set(now)
+    rest = to_ranges(pk for pk in plan.ids if pk not in later)
+    with changes.recording(plan.account_id) as record:
+        action = _write(user, plan, ())
+        entries.add_emails(action, _change(record, action, now))
+        if not action.total and not rest:
+            action.delete()
+            return None
+        Action.objects.filter(pk=action.pk).update(unapplied=rest)
+        action.unapplied = rest
+        if rest:
+            dispatch.wake(TASK, action.pk)
+        else:
+            dispatch.wake("journal.replay", plan.account_id)
+    return action
+
+
+def _write(user: User, plan: _Plan, unapplied: Sequence[int]) -> Action:
+    return Action.objects.create(
+        account_id=plan.account_id,
+        user=user,
+        step=entries.current_step.get(),
+        kind=plan.kind,
+        mailbox=plan.mailbox,
+        arguments=plan.arguments,
+        unapplied=to_ranges(unapplied),
+    )
 
 
 def apply_next(action: Action) -> bool:

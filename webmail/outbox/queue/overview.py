@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 
 from accounts.models import User
@@ -52,6 +52,7 @@ class Counts:
     look: int
     scheduled: int
     waiting: int
+    drafts: int  # that lie only here: those filed at a server are counted with its mailbox
 
 
 def letters_of(user: User) -> QuerySet[Submission]:
@@ -94,18 +95,25 @@ def find(user: User, *, words: str = "", state: str = "") -> QuerySet[Submission
 
 
 def counts_of(user: User) -> Counts:
-    """A few small queries, over what is open or went wrong lately: every page asks."""
-    rows = Submission.objects.filter(user=user, kind=Kind.MESSAGE, phase__in=_UNSETTLED).order_by()
-    look = Count("pk", filter=_needs_a_look())
-    scheduled = Count("pk", filter=_SCHEDULED)
-    waiting = Count("pk", filter=Q(phase__in=WAITING) & ~_SCHEDULED & ~_ASKS & ~_is_delayed())
-    counted = rows.aggregate(look=look, scheduled=scheduled, waiting=waiting)
-    # One after the other, beginning with the few rows that may be meant: both at once have no index.
-    left = Submission.objects.filter(user=user, kind=Kind.MESSAGE).exclude(_WITHOUT_COPY).order_by()
-    wrong = set(left.filter(_refused_lately()).values_list("pk", flat=True))
-    if reported := set(_reported_lately().filter(account__user=user).values_list("submission_id", flat=True)):
-        wrong |= set(left.filter(_came_back_lately(), pk__in=reported).values_list("pk", flat=True))
-    return Counts(look=counted["look"] + len(wrong), scheduled=counted["scheduled"], waiting=counted["waiting"])
+    """One query over what is open or went wrong lately, and the drafts: every page asks."""
+    letters = Submission.objects.filter(user=user, kind=Kind.MESSAGE).order_by()
+    open_ones = letters.filter(phase__in=_UNSETTLED)
+    left = letters.exclude(_WITHOUT_COPY)
+    drafts = Draft.objects.filter(account__user=user, filed_revision=0).order_by()
+    parts = (
+        ("look", open_ones.filter(_needs_a_look())),
+        # Each finds its few rows by itself: all of them as one condition have no index.
+        ("look", left.filter(_refused_lately())),
+        ("look", left.filter(_came_back_lately())),
+        ("scheduled", open_ones.filter(_SCHEDULED)),
+        ("waiting", open_ones.filter(Q(phase__in=WAITING) & ~_SCHEDULED & ~_ASKS & ~_is_delayed())),
+        ("drafts", drafts),
+    )
+    first, *others = (rows.values_list(Value(name, output_field=CharField()), "pk") for name, rows in parts)
+    found: dict[str, set[int]] = {name: set() for name, _rows in parts}
+    for name, pk in first.union(*others, all=True):
+        found[name].add(pk)
+    return Counts(**{name: len(ids) for name, ids in found.items()})
 
 
 def returned_draft(submission: Submission) -> Draft | None:

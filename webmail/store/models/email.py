@@ -51,6 +51,11 @@ class Email(models.Model):
 
     # Invariant: true exactly when neither $seen nor $draft is among the keywords.
     is_unread = models.BooleanField(default=True)
+    # Places in lists over everything, kept with the counters (`store.newest`). Visible: in a mailbox that is neither Trash nor
+    # Junk. Newest, newest unread: the last such one of its thread among the visible ones.
+    is_visible = models.BooleanField(default=False)
+    is_newest = models.BooleanField(default=False)
+    is_newest_unread = models.BooleanField(default=False)
     body_wanted_at = models.DateTimeField(null=True)  # somebody opened it before its bytes were here (sync Y93)
     # The bytes were parsed: preview and searchable text are there, or `body_error` says why not (security R42).
     is_indexed = models.BooleanField(default=False)
@@ -67,6 +72,17 @@ class Email(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["account", "-received_at", "-id"], name="store_email_received"),
+            # All that a walk through a list over everything looks at, so that skipping a row costs no second look.
+            models.Index(
+                fields=["account", "-received_at", "-id", "thread", "is_newest"],
+                condition=models.Q(is_visible=True),
+                name="store_email_visible",
+            ),
+            models.Index(
+                fields=["account", "-received_at", "-id", "thread", "is_newest_unread"],
+                condition=models.Q(is_visible=True) & models.Q(is_unread=True),
+                name="store_email_unread",
+            ),
             models.Index(fields=["account", "fingerprint"], name="store_email_fingerprint"),
             models.Index(fields=["account", "message_id_hash"], name="store_email_message_id"),
             models.Index(fields=["account", "updated_modseq"], name="store_email_changes"),
@@ -126,13 +142,16 @@ class EmailMailbox(models.Model):
     # Copies of the Email's columns, which never change there: a list is one walk along one index.
     thread = models.ForeignKey(Thread, on_delete=models.PROTECT, related_name="+", db_index=False)
     received_at = models.DateTimeField()
+    is_newest = models.BooleanField(default=True)  # of its thread in this mailbox; kept by `store.newest`
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["email", "mailbox"], name="store_membership_once"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["mailbox", "-received_at", "-email"], name="store_membership_list"),
+            models.Index(
+                fields=["mailbox", "-received_at", "-email", "thread", "is_newest"], name="store_membership_window"
+            ),
             models.Index(fields=["thread", "mailbox", "-received_at", "-email"], name="store_membership_thread"),
         ]
 

@@ -1,11 +1,10 @@
-"""Single Emails and rows of lists."""
+"""Single Emails, and lists by place (`windows` has them by index, `rows` the content of their rows)."""
 
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.db import connection
@@ -13,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from accounts.models import User
-from webmail.store.models import Email, EmailKeyword, EmailMailbox, Mailbox, Role, Thread
+from webmail.store.models import Email, EmailMailbox, Mailbox, Role, Thread
 from webmail.store.sql import chunks, hash63, to_column
 
 PAGE_SIZE = 50
@@ -232,115 +231,6 @@ def _to_datetime(value: datetime | str) -> datetime:
     return value
 
 
-@dataclass(frozen=True)
-class ListRow:
-    """A message or a conversation as a list shows it. `email` is the newest one in the list's mailboxes."""
-
-    email: Email
-    keywords: frozenset[str]  # of the Email, or of any Email of the conversation for $flagged
-    is_unread: bool  # any Email of the conversation
-    count: int  # Emails in the conversation, 1 when not threaded
-    people: tuple[tuple[str, str], ...]  # (name, address) of the senders, oldest first, each once
-    mailbox_ids: frozenset[int]  # of the Email
-    has_attachment: bool
-
-
-_ROW_COLUMNS = (
-    "id", "public_id", "account_id", "thread_id", "subject", "addresses", "preview", "received_at", "has_attachment",
-    "is_unread", "is_indexed", "size_bytes", "blob_id", "updated_modseq", "thread__public_id",
-)  # fmt: skip
-
-
-def read_rows(rows: Sequence[RowKey], *, threaded: bool) -> list[ListRow]:
-    """The content of list rows: four queries for a page, in the order of the keys."""
-    ids = [row.email_id for row in rows]
-    emails = {
-        email.pk: email for email in Email.objects.filter(pk__in=ids).select_related("thread").only(*_ROW_COLUMNS)
-    }
-    keywords = _keywords(ids)
-    mailbox_ids = _mailbox_ids(ids)
-    threads = _thread_summaries({row.thread_id for row in rows}) if threaded else {}
-    result = []
-    for row in rows:
-        email = emails.get(row.email_id)
-        if email is None:  # destroyed since the keys were read
-            continue
-        own = keywords[row.email_id]
-        summary = threads.get(row.thread_id) or _Summary.of(email, is_flagged="$flagged" in own)
-        shown = own | {"$flagged"} if summary.is_flagged else own - {"$flagged"}
-        result.append(
-            ListRow(
-                email=email,
-                keywords=frozenset(shown),
-                is_unread=summary.is_unread,
-                count=summary.count,
-                people=tuple(summary.people),
-                mailbox_ids=frozenset(mailbox_ids[row.email_id]),
-                has_attachment=summary.has_attachment,
-            )
-        )
-    return result
-
-
-@dataclass
-class _Summary:
-    count: int = 0
-    is_unread: bool = False
-    is_flagged: bool = False
-    has_attachment: bool = False
-    people: list[tuple[str, str]] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, email: Email, *, is_flagged: bool) -> _Summary:
-        summary = cls()
-        summary.add(email.is_unread, email.has_attachment, email.addresses)
-        summary.is_flagged = is_flagged
-        return summary
-
-    def add(self, is_unread: bool, has_attachment: bool, addresses: dict[str, list[list[str]]]) -> None:  # noqa: FBT001
-        self.count += 1
-        self.is_unread |= is_unread
-        self.has_attachment |= has_attachment
-        for name, address in addresses.get("from", ())[:1]:
-            if all(address != known for _, known in self.people):
-                self.people.append((name, address))
-
-
-def _thread_summaries(thread_ids: Collection[int]) -> dict[int, _Summary]:
-    summaries: dict[int, _Summary] = defaultdict(_Summary)
-    rows = (
-        Email.objects.filter(thread_id__in=thread_ids, mailbox_rows__isnull=False)
-        .distinct()
-        .order_by("received_at", "id")
-        .values_list("id", "thread_id", "is_unread", "has_attachment", "addresses", "received_at")
-    )
-    of_thread = {}
-    for email_id, thread_id, is_unread, has_attachment, addresses, _ in rows:
-        summaries[thread_id].add(is_unread, has_attachment, addresses)
-        of_thread[email_id] = thread_id
-    flagged = EmailKeyword.objects.filter(keyword="$flagged", email__thread_id__in=thread_ids)
-    for email_id in flagged.values_list("email_id", flat=True):
-        if email_id in of_thread:
-            summaries[of_thread[email_id]].is_flagged = True
-    return summaries
-
-
-def _keywords(email_ids: Sequence[int]) -> dict[int, set[str]]:
-    found: dict[int, set[str]] = {email_id: set() for email_id in email_ids}
-    for email_id, keyword in EmailKeyword.objects.filter(email_id__in=email_ids).values_list("email_id", "keyword"):
-        found[email_id].add(keyword)
-    return found
-
-
-def _mailbox_ids(email_ids: Sequence[int]) -> dict[int, set[int]]:
-    found: dict[int, set[int]] = defaultdict(set)
-    for email_id, mailbox_id in EmailMailbox.objects.filter(email_id__in=email_ids).values_list(
-        "email_id", "mailbox_id"
-    ):
-        found[email_id].add(mailbox_id)
-    return found
-
-
 def list_query(
     emails: QuerySet[Email],
     *,
@@ -416,9 +306,4 @@ def unread_emails(user: User) -> QuerySet[Email]:
 
 def visible_emails(user: User) -> QuerySet[Email]:
     """The user's Emails that are in at least one mailbox other than Trash and Junk."""
-    return Email.objects.filter(
-        account__user=user,
-        pk__in=EmailMailbox.objects.filter(mailbox__account__user=user)
-        .exclude(mailbox__role__in=("trash", "junk"))
-        .values("email_id"),
-    )
+    return Email.objects.filter(account__user=user, is_visible=True)

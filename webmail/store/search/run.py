@@ -1,218 +1,206 @@
-"""From terms to Emails. Each operator is one entry in a table; the same hits on SQLite and PostgreSQL.
+"""From the tree of a query to Emails, the same hits on SQLite and PostgreSQL.
 
-Text is matched as folded substrings (jmap S17). Terms of three characters and more use the trigram index; shorter ones read
-the document rows. Emails of a first listing whose document is not written yet are read themselves, so that they are found too.
+Everything about words and people that stands together is asked of the full-text index at once; each other condition is one filter
+on the rows. Emails of a first listing whose document is not written yet are read themselves, newest first, so that they are found too.
+Mail in Junk and Trash alone is found only where `in:` names a place.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import cached_property
 
-from django.db import connection
-from django.db.models import Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import MailAccount, User
-from webmail.mime.search_text import fold
-from webmail.store.ingest import message_id_hash
-from webmail.store.models import Email, EmailMailbox, Mailbox, Role
-from webmail.store.search import index
-from webmail.store.search.parse import QueryFault, Term
+from webmail.store.models import Email, EmailMailbox, Mailbox
+from webmail.store.search import fulltext, index, words
+from webmail.store.search.around import emails_around
+from webmail.store.search.filters import FILTERS, NOBODY, Asker, has_label
+from webmail.store.search.fulltext import Expression, all_of, any_of
+from webmail.store.search.operators import PEOPLE, TEXTS
+from webmail.store.search.tree import And, Around, Form, Node, Not, Or, Term, wanted_terms
+from webmail.store.search.words import Asked, InText
 
-TRIGRAM = 3
-_SIZE = re.compile(r"(\d{1,12})([KMG]?)B?", re.IGNORECASE)
-_SIZE_UNITS = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
-_DATE = re.compile(r"(\d{4})(?:[-/](\d{1,2}))?(?:[-/](\d{1,2}))?")
-
-Filter = Callable[[Term, User, tzinfo], Q]
+MAX_WAITING = 5_000  # Emails without a document that one search reads: a third of a second
+_TERMS = 5  # of a Document
 
 
 def search_emails(
-    user: User, terms: list[Term], *, within: list[Mailbox] | None = None, zone: tzinfo = UTC
+    user: User,
+    query: Node | None,
+    *,
+    within: Sequence[Mailbox] | None = None,
+    accounts: Sequence[MailAccount] | None = None,
+    zone: tzinfo = UTC,
+    now: datetime | None = None,
 ) -> QuerySet[Email]:
-    """The user's Emails that meet all terms: in the given mailboxes, else everywhere but Trash and Junk unless `in:` says so.
+    """The user's Emails that are hits, each once, in no order: in the given mailboxes or accounts, else everywhere but in Trash
+    and Junk unless `in:` says so. An empty query (None) finds all of them.
 
-    Raises `QueryFault` when a value makes no sense.
+    Raises `QueryFault` when a value names nothing there is.
     """
-    found = Email.objects.filter(account__user=user)
-    for term in terms:
-        condition = _FILTERS[term.operator](term, user, zone)
-        found = found.exclude(condition) if term.is_negated else found.filter(condition)
-    if not any(term.operator == "in" and not term.is_negated for term in terms):
-        found = found.filter(pk__in=_scope(user, within).values("email_id"))
-    return found
-
-
-def _scope(user: User, within: list[Mailbox] | None) -> QuerySet[EmailMailbox]:
-    rows = EmailMailbox.objects.filter(mailbox__account__user=user)
+    own = list(MailAccount.objects.filter(user=user)) if accounts is None else list(accounts)
+    asker = Asker(user, (now or datetime.now(UTC)).astimezone(zone), zone, own)
+    emails = _of_accounts(asker)
+    if query is not None:
+        emails = emails.filter(_Search(asker).condition(query))
     if within is not None:
-        return rows.filter(mailbox__in=within)
-    return rows.exclude(mailbox__role__in=(Role.TRASH, Role.JUNK))
+        rows = EmailMailbox.objects.filter(email_id=OuterRef("pk"), mailbox_id__in=[one.pk for one in within])
+        return emails.filter(Exists(rows))
+    if any(term.operator == "in" for term in wanted_terms(query)):
+        return emails.filter(Exists(EmailMailbox.objects.filter(email_id=OuterRef("pk"))))
+    return emails.filter(is_visible=True)
 
 
-def _matching(columns: tuple[str, ...], value: str, user: User) -> Q:
-    """Emails whose document holds the folded value in one of the columns, or would if it were written."""
-    folded = fold(value).strip()
-    condition = _documented(columns, folded)
-    without = _without_document(columns, folded, user)
-    if without:
-        # Ids are our own numbers. They are no parameters because there may be more of them than a statement can have.
-        ids = ", ".join(map(str, without))
-        condition |= Q(pk__in=RawSQL(f"SELECT id FROM store_email WHERE id IN ({ids})", []))  # noqa: S608, S611
-    return condition
+def _of_accounts(asker: Asker) -> QuerySet[Email]:
+    ids = [account.pk for account in asker.accounts]
+    # One account by equality: the database then walks its mail by date.
+    return Email.objects.filter(account_id=ids[0]) if len(ids) == 1 else Email.objects.filter(account_id__in=ids)
 
 
-def _without_document(columns: tuple[str, ...], folded: str, user: User) -> list[int]:
-    waiting = Email.objects.filter(account__in=MailAccount.objects.filter(user=user), has_document=False)
-    found = []
-    for row in waiting.values_list("id", "subject", "addresses").iterator():
-        email_id, people, subject, _ = index.make_document(*row)
-        texts = {"people": people, "subject": subject, "body": ""}
-        if any(folded in texts[column] for column in columns):
-            found.append(email_id)
-    return found
+@dataclass(frozen=True)
+class _Reduced:
+    """Part of a query that the index answers, with what the text must show besides."""
+
+    expression: Expression
+    checks: tuple[InText, ...] = ()
 
 
-def _documented(columns: tuple[str, ...], folded: str) -> Q:
-    if connection.vendor == "sqlite" and len(folded) >= TRIGRAM:
-        # A quoted FTS5 string is one phrase of trigrams, that is, a substring; quotes inside are doubled.
-        quoted = folded.replace('"', '""')
-        expression = f'{{{" ".join(columns)}}} : "{quoted}"'
-        return Q(pk__in=RawSQL("SELECT rowid FROM store_search WHERE store_search MATCH %s", [expression]))
-    condition = Q()
-    for column in columns:
-        condition |= Q(**{f"search_document__{column}__contains": folded})
-    return condition
+@dataclass
+class _Search:
+    """One run of a query."""
 
+    asker: Asker
 
-def _text(term: Term, user: User, _zone: tzinfo) -> Q:
-    return _matching(("people", "subject", "body"), term.value, user)
+    def condition(self, node: Node) -> Q:
+        """Which rows are hits."""
+        reduced = self._reduced(node)
+        if reduced is not None:
+            return self._found(reduced)
+        if isinstance(node, Not):
+            return ~self.condition(node.part)
+        if isinstance(node, Around):
+            return self._around(node)
+        if isinstance(node, And):
+            return self._all(node)
+        if isinstance(node, Or):
+            return self._any(node)
+        return self._filter(node)
 
+    def _all(self, node: And) -> Q:
+        reduced = [self._reduced(part) for part in node.parts]
+        found = Q()
+        together = [one for one in reduced if one is not None]
+        if together:
+            found &= self._found(_conjunction(together))
+        for part, one in zip(node.parts, reduced, strict=True):
+            if one is None:
+                found &= self.condition(part)
+        return found
 
-def _subject(term: Term, user: User, _zone: tzinfo) -> Q:
-    return _matching(("subject",), term.value, user)
+    def _any(self, node: Or) -> Q:
+        reduced = [self._reduced(part) for part in node.parts]
+        plain = [one.expression for one in reduced if one is not None and not one.checks]
+        found = self._found(_Reduced(any_of(plain))) if plain else NOBODY
+        for part, one in zip(node.parts, reduced, strict=True):
+            if one is None or one.checks:
+                found |= self.condition(part)
+        return found
 
+    def _reduced(self, node: Node) -> _Reduced | None:
+        """What the index alone can answer; None for everything else."""
+        if isinstance(node, Term):
+            asked = self._asked(node)
+            return None if asked is None else _Reduced(asked.expression, (asked.check,) if asked.check else ())
+        if isinstance(node, And | Or):
+            parts = [one for part in node.parts if (one := self._reduced(part)) is not None]
+            if len(parts) < len(node.parts):
+                return None
+            if isinstance(node, And):
+                return _conjunction(parts)
+            if not any(one.checks for one in parts):
+                return _Reduced(any_of(one.expression for one in parts))
+        return None
 
-def _body(term: Term, user: User, _zone: tzinfo) -> Q:
-    return _matching(("body",), term.value, user)
+    def _asked(self, term: Term) -> Asked | None:
+        if term.operator in TEXTS:
+            return words.text(term)
+        expression = self._expression(term)
+        return None if expression is None else Asked(expression)
 
+    def _expression(self, term: Term) -> Expression | None:
+        name, value = term.operator, term.value
+        if name in PEOPLE:
+            return self._person(term)
+        if name == "has" and value.lower() not in {"attachment", "label"}:
+            return words.kind_of_file(value.lower())
+        if name == "filename":
+            return words.file_name(value, term.form)
+        if name == "list":
+            return words.mailing_list(value)
+        return words.header(value) if name == "header" else None
 
-def _people_of(field: str) -> Filter:
-    """Name or address in one header. The index knows people of all headers; the row's own JSON decides."""
+    def _person(self, term: Term) -> Expression | None:
+        if term.value.lower() != "me":
+            return words.person(term.operator, term.value, term.form)
+        found = (words.person(term.operator, one, Form.EXACT) for one in self.asker.own_addresses)
+        return any_of(one for one in found if one is not None)
 
-    def condition(term: Term, user: User, _zone: tzinfo) -> Q:
-        value = user.email if term.value.lower() == "me" else term.value
-        folded = fold(value).strip()
-        ids = [
-            pk
-            for pk, addresses in Email.objects.filter(
-                _matching(("people",), value, user), account__user=user
-            ).values_list("pk", "addresses")
-            if any(folded in fold(f"{name} {address}") for name, address in addresses.get(field, ()))
+    def _filter(self, term: Term) -> Q:
+        if term.operator == "mentions":
+            return self._mentions()
+        if term.operator == "has":
+            return has_label(self.asker) if term.value.lower() == "label" else Q(has_attachment=True)
+        # What is left of people, files and lists holds nothing to look for.
+        made = FILTERS.get(term.operator)
+        return NOBODY if made is None else made(term, self.asker)
+
+    def _mentions(self) -> Q:
+        values = [*self.asker.own_names, *self.asker.own_addresses]
+        return self.condition(Or(tuple(Term("body", value, form=Form.PHRASE) for value in values)))
+
+    # The index ------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _account_ids(self) -> list[int]:
+        return [account.pk for account in self.asker.accounts]
+
+    @cached_property
+    def _waiting(self) -> list[tuple[index.Document, fulltext.Terms]]:
+        """Documents of Emails that have none in the database yet."""
+        rows = Email.objects.filter(account_id__in=self._account_ids, has_document=False).order_by("-id")
+        found = rows.values_list("id", "account_id", "subject", "addresses", "list_id")[:MAX_WAITING]
+        documents = [index.make_document(index.known_of(row)) for row in found]
+        return [(document, fulltext.Terms(str(document[_TERMS]))) for document in documents]
+
+    def _found(self, reduced: _Reduced) -> Q:
+        if not self._account_ids:
+            return NOBODY
+        own = fulltext.of_accounts(reduced.expression, self._account_ids)
+        found = fulltext.condition(own)
+        for check in reduced.checks:
+            found &= check.condition()
+        waiting = [
+            document[0]
+            for document, terms in self._waiting
+            if terms.match(reduced.expression) and all(check.holds(document) for check in reduced.checks)
         ]
-        return Q(pk__in=ids)
+        return found | fulltext.with_ids(waiting) if waiting else found
 
-    return condition
-
-
-def _is(term: Term, _user: User, _zone: tzinfo) -> Q:
-    keyword = {
-        "starred": "$flagged",
-        "flagged": "$flagged",
-        "answered": "$answered",
-        "forwarded": "$forwarded",
-        "draft": "$draft",
-    }
-    value = term.value.lower()
-    if value in {"unread", "read"}:
-        return Q(is_unread=value == "unread")
-    if value in keyword:
-        return Q(keyword_rows__keyword=keyword[value])
-    raise QueryFault(
-        f"is:{term.value} is not known. There are unread, read, starred, answered, forwarded and draft.", term.position
-    )
+    def _around(self, node: Around) -> Q:
+        if not self._account_ids:
+            return NOBODY
+        asked = [words.text(term) for term in (node.left, node.right)]
+        expression = all_of(one.expression for one in asked)
+        waiting = [document for document, terms in self._waiting if terms.match(expression)]
+        own = fulltext.of_accounts(expression, self._account_ids)
+        return fulltext.with_ids(emails_around(node, own, waiting))
 
 
-def _has(term: Term, _user: User, _zone: tzinfo) -> Q:
-    if term.value.lower() in {"attachment", "attachments"}:
-        return Q(has_attachment=True)
-    raise QueryFault(f"has:{term.value} is not known. There is has:attachment.", term.position)
-
-
-def _in(term: Term, user: User, _zone: tzinfo) -> Q:
-    value = term.value.lower()
-    rows = EmailMailbox.objects.filter(mailbox__account__user=user)
-    if value != "anywhere":
-        by_role = Mailbox.objects.filter(account__user=user, role=value) if value in Role.values else None
-        named = (
-            by_role
-            if by_role is not None and by_role.exists()
-            else Mailbox.objects.filter(account__user=user, name__iexact=term.value)
-        )
-        if not named.exists():
-            raise QueryFault(f"There is no mailbox {term.value!r}. A name with blanks needs quotes.", term.position)
-        rows = rows.filter(mailbox__in=named)
-    return Q(pk__in=rows.values("email_id"))
-
-
-def _size(term: Term) -> int:
-    found = _SIZE.fullmatch(term.value)
-    if not found:
-        raise QueryFault(f"{term.operator}: needs a size such as 5M or 100K.", term.position)
-    return int(found[1]) * _SIZE_UNITS[found[2].upper()]
-
-
-def _larger(term: Term, _user: User, _zone: tzinfo) -> Q:
-    return Q(size_bytes__gt=_size(term))
-
-
-def _smaller(term: Term, _user: User, _zone: tzinfo) -> Q:
-    return Q(size_bytes__lt=_size(term))
-
-
-def _date(term: Term, zone: tzinfo) -> datetime:
-    """The beginning of the day, month or year named, in the user's zone."""
-    today = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    named = {"today": today, "yesterday": today - timedelta(days=1)}.get(term.value.lower())
-    if named is not None:
-        return named
-    found = _DATE.fullmatch(term.value)
-    try:
-        if found:
-            return datetime(int(found[1]), int(found[2] or 1), int(found[3] or 1), tzinfo=zone)
-    except ValueError:
-        pass
-    raise QueryFault(f"{term.operator}: needs a date such as 2026-03-01, 2026-03, 2026 or yesterday.", term.position)
-
-
-def _before(term: Term, _user: User, zone: tzinfo) -> Q:
-    return Q(received_at__lt=_date(term, zone))
-
-
-def _after(term: Term, _user: User, zone: tzinfo) -> Q:
-    return Q(received_at__gte=_date(term, zone))
-
-
-def _message_id(term: Term, _user: User, _zone: tzinfo) -> Q:
-    value = term.value.strip("<>")
-    return Q(message_id_hash=message_id_hash(value), message_id=value)
-
-
-_FILTERS: Mapping[str, Filter] = {
-    "": _text,
-    "from": _people_of("from"),
-    "to": _people_of("to"),
-    "cc": _people_of("cc"),
-    "subject": _subject,
-    "body": _body,
-    "is": _is,
-    "has": _has,
-    "in": _in,
-    "before": _before,
-    "after": _after,
-    "larger": _larger,
-    "smaller": _smaller,
-    "rfc822msgid": _message_id,
-}
+def _conjunction(parts: Iterable[_Reduced]) -> _Reduced:
+    found = list(parts)
+    checks = tuple(dict.fromkeys(check for one in found for check in one.checks))
+    return _Reduced(all_of(one.expression for one in found), checks)

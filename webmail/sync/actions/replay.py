@@ -44,6 +44,7 @@ _HANDLERS: Mapping[str, Callable[[ImapSession, Action], None]] = {
     Action.Kind.CREATE_MAILBOX: replay_mailboxes.replay_create,
     Action.Kind.RENAME_MAILBOX: replay_mailboxes.replay_rename,
     Action.Kind.DELETE_MAILBOX: replay_mailboxes.replay_delete,
+    Action.Kind.SUBSCRIBE: replay_mailboxes.replay_subscribe,
 }
 
 

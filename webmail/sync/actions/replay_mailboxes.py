@@ -1,4 +1,4 @@
-"""Telling an IMAP server which mailboxes users made, renamed and deleted. Called by `sync.actions.replay`, in order.
+"""Telling an IMAP server which mailboxes users made, renamed, subscribed to and deleted. Called by `sync.actions.replay`, in order.
 
 Names are taken from the rows as they are now and from what the server calls the parent, so two renames in a row, or one above
 the other, each say the right thing. A refusal is believed only after a look: what is there already, or gone already, is done
@@ -70,6 +70,14 @@ def replay_rename(session: ImapSession, action: Action) -> None:
         _subscribe(session, new, on=True)
 
 
+def replay_subscribe(session: ImapSession, action: Action) -> None:
+    """SUBSCRIBE or UNSUBSCRIBE (RFC 3501 section 6.3.6). A mailbox that is gone is subscribed to by nobody."""
+    mailbox = action.mailbox
+    if mailbox is not None and mailbox.remote_name:
+        session.subscribe(raw_name_of(mailbox), bool(action.arguments["subscribed"]))
+    entries.mark_done(action)
+
+
 def _move_subtree(mailbox: Mailbox, new_name: str, delimiter: str) -> list[tuple[bytes, bytes]]:
     """The mailbox and everything below it have new names on the server; ids stay (Y25). Returns (old, new) raw names of
     those that are subscribed."""
@@ -138,6 +146,8 @@ def take_back(action: Action) -> None:
     mailbox = action.mailbox
     if mailbox is None:
         return
+    if action.kind == Action.Kind.SUBSCRIBE:
+        mailboxes.update_mailbox(mailbox, is_subscribed=not action.arguments["subscribed"])
     if action.kind == Action.Kind.RENAME_MAILBOX:
         parent = Mailbox.objects.filter(pk=action.arguments["old_parent"]).first()
         try:

@@ -42,7 +42,9 @@ log = structlog.get_logger(__name__)
 LOOK_AGAIN_TRIES = 3  # after which a server that still says so is believed
 SLOW_DOWN_S = 300.0
 
-_ABOUT_MAILBOXES = frozenset({Action.Kind.CREATE_MAILBOX, Action.Kind.RENAME_MAILBOX, Action.Kind.DELETE_MAILBOX})
+_ABOUT_MAILBOXES = frozenset(
+    {Action.Kind.CREATE_MAILBOX, Action.Kind.RENAME_MAILBOX, Action.Kind.DELETE_MAILBOX, Action.Kind.SUBSCRIBE}
+)
 
 
 class Verdict(enum.Enum):

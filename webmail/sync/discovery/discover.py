@@ -204,19 +204,23 @@ class _Waiting:
 
     renamed: frozenset[int]  # their names and parents are ours for now
     deleted: frozenset[bytes]  # not to be made anew
+    subscribed: frozenset[int]  # whether they are subscribed to is ours for now
 
     @classmethod
     def read(cls, account_id: int) -> _Waiting:
-        kinds = (Action.Kind.RENAME_MAILBOX, Action.Kind.DELETE_MAILBOX)
+        kinds = (Action.Kind.RENAME_MAILBOX, Action.Kind.DELETE_MAILBOX, Action.Kind.SUBSCRIBE)
         waiting = Action.objects.filter(account_id=account_id, status__in=Action.OPEN, kind__in=kinds)
         renamed: set[int] = set()
         deleted: set[bytes] = set()
+        subscribed: set[int] = set()
         for action in waiting:
             if action.kind == Action.Kind.RENAME_MAILBOX and action.mailbox_id is not None:
                 renamed.add(action.mailbox_id)
             elif action.kind == Action.Kind.DELETE_MAILBOX:
                 deleted.add(str(action.arguments["remote_name"]).encode("latin-1"))
-        return cls(frozenset(renamed), frozenset(deleted))
+            elif action.kind == Action.Kind.SUBSCRIBE and action.mailbox_id is not None:
+                subscribed.add(action.mailbox_id)
+        return cls(frozenset(renamed), frozenset(deleted), frozenset(subscribed))
 
 
 # Renamed, or gone -----------------------------------------------------------------------------------------------------
@@ -433,6 +437,8 @@ def _differences(row: Mailbox, wanted: _Wanted, facts: _Facts) -> dict[str, Any]
         fields |= {"rights": item.rights, "is_read_only": mailboxes.is_read_only_by(item.rights)}
     if not row.is_role_chosen:
         fields["role"] = wanted.role
+    if row.pk in facts.waiting.subscribed:
+        del fields["is_subscribed"]
     found = {field: value for field, value in fields.items() if getattr(row, field) != value}
     if row.pk not in facts.waiting.renamed:
         if row.parent_id != (wanted.parent.pk if wanted.parent else None):

@@ -27,10 +27,8 @@ from accounts.credentials import CredentialError
 from accounts.models import MailAccount, SentCopy
 from webmail import dispatch
 from webmail.journal.actions.keywords import set_where_allowed
-from webmail.mime.body import decompose
+from webmail.mime.digest import make_digest
 from webmail.mime.parse import parse_message
-from webmail.mime.preview import make_preview
-from webmail.mime.search_text import body_search_text
 from webmail.outbox.models import Submission
 from webmail.outbox.queue import copies
 from webmail.outbox.queue.copies import Copy
@@ -285,16 +283,20 @@ def _end_with(account: MailAccount, filed: Sequence[_Filed], items: dict[int, Ne
 def _new_email(submission: Submission, place: Place) -> NewEmail:
     raw = blobs.read_blob(submission.blob)
     message = parse_message(raw)
+    digest = make_digest(message)
     return NewEmail(
         headers=message.list_headers,
         received_at=_sent_time(submission),
         size_bytes=len(raw),
         place=place,
         keywords=(emails.SEEN,),
-        has_attachment=decompose(message.root).has_attachment,
+        has_attachment=digest.has_attachment,
         blob_id=submission.blob_id,
-        preview=make_preview(message),
-        search_text=body_search_text(message),
+        preview=digest.preview,
+        search_text=digest.search_text,
+        search_marks=digest.search_marks,
+        file_names=digest.file_names,
+        written=digest.written,
         is_indexed=True,
     )
 

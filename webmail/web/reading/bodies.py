@@ -10,12 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from accounts.models import SenderRule, User
 from webmail.mime.limits import MessageTooLargeError
 from webmail.mime.part import Message
 from webmail.mime.readable import FormOptions, Readable, ReadableFile
+from webmail.mime.safe_html.sanitize import QUOTE_LABEL
 from webmail.store import contents
 from webmail.store.errors import BlobDamaged, BlobMissing
 from webmail.store.models import Email
@@ -54,7 +55,9 @@ class Content:
 
     @property
     def text(self) -> Markup:
-        return Markup(self.form.text)  # noqa: S704 - written by plain_text_to_html from escaped pieces
+        # Written by plain_text_to_html from escaped pieces: in quotation marks there is only what it put there itself.
+        label = f'"{escape(_("Show quoted text"))}"'
+        return Markup(self.form.text.replace(f'"{QUOTE_LABEL}"', label))  # noqa: S704
 
     @property
     def frame_address(self) -> str:
@@ -65,6 +68,11 @@ class Content:
     def is_adapted(self) -> bool:
         """Whether its colours may be others than its sender's, when pages are dark."""
         return bool(self.form.html) and not self.look.startswith(f"scheme={LIGHT}")
+
+    @property
+    def is_fixed_width(self) -> bool:
+        """Whether a plain text stands in letters of one width: by the reader's wish, else because it has columns."""
+        return self.wish.face == "fixed" or (self.form.is_fixed_width and self.wish.face != "reading")
 
     @property
     def pictures(self) -> tuple[ReadableFile, ...]:
@@ -89,7 +97,8 @@ class Reader:
 def read_content(reader: Reader, email: Email) -> Content:
     """The content of an Email whose bytes are here. Raises `ContentUnreadable`."""
     user, wish = reader.user, reader.wish
-    form = read_form(user, email)
+    as_text = wish.form == "text" or (user.prefers_text and wish.form != "html")
+    form = read_form(user, email, as_text=as_text)
     rules = reader.rules or rules_for(user, [email])
     sender = sender_notice(user, email, form.claims, own=reader.own, known=reader.known)
     decision = Decision("ask")
@@ -130,10 +139,17 @@ def read_nested(user: User, email: Email, nested: Sequence[str], *, wish: Wish =
     )
 
 
-def read_form(user: User, email: Email, *, shows_remote: bool = False, nested: Sequence[str] = ()) -> Readable:
+def read_form(
+    user: User, email: Email, *, shows_remote: bool = False, nested: Sequence[str] = (), as_text: bool = False
+) -> Readable:
     """How this person reads the message. Raises `ContentUnreadable`."""
     try:
-        options = FormOptions(shows_remote=shows_remote, strips_tracking=user.strips_tracking, nested=tuple(nested))
+        options = FormOptions(
+            shows_remote=shows_remote,
+            strips_tracking=user.strips_tracking,
+            nested=tuple(nested),
+            as_text=as_text,
+        )
         return forms.readable_form(email, options)
     except forms.Unreadable as error:
         raise ContentUnreadable(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.utils import timezone
-from django.utils.dates import MONTHS, WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from webmail.mime.attached.invitations import Attendee, Invitation, Moment, Recurrence
+from webmail.web import regions
 
 _ICONS = {
     "image": "file-image",
@@ -102,12 +104,11 @@ def _local(moment: Moment) -> tuple[str, str]:
     if moment.at is None:
         return _day(moment), moment.clock
     local = timezone.localtime(moment.at)
-    return _day(Moment(local.date())), f"{local.hour:02}:{local.minute:02}"
+    return _day(Moment(local.date())), regions.written(local, "clock")
 
 
 def _day(moment: Moment) -> str:
-    day = moment.day
-    return f"{WEEKDAYS[day.weekday()]}, {day.day} {MONTHS[day.month]} {day.year}"
+    return regions.written(moment.day, "full")
 
 
 def _whole(moment: Moment) -> str:
@@ -125,7 +126,7 @@ def _elsewhere(start: Moment) -> str:
 def repeats(rule: Recurrence) -> str:
     """How often an event comes again, in a sentence."""
     words = _every(rule.frequency, rule.interval)
-    days = [str(WEEKDAYS_ABBR[_DAYS.index(day[-2:])]) for day in rule.days if day[-2:] in _DAYS]
+    days = [_weekday(_DAYS.index(day[-2:])) for day in rule.days if day[-2:] in _DAYS]
     if days and rule.frequency in {"weekly", "daily"}:
         words = _("%(every)s on %(days)s") % {"every": words, "days": ", ".join(days)}
     if rule.count:
@@ -134,6 +135,10 @@ def repeats(rule: Recurrence) -> str:
     if rule.until:
         words = _("%(rule)s, until %(day)s") % {"rule": words, "day": _day(Moment(rule.until))}
     return _("%(rule)s, with exceptions") % {"rule": words} if rule.is_partial else words
+
+
+def _weekday(number: int) -> str:
+    return regions.written(date(2024, 1, 1 + number), "short_weekday")  # the first was a Monday
 
 
 def _every(frequency: str, interval: int) -> str:
@@ -145,10 +150,10 @@ def _every(frequency: str, interval: int) -> str:
             "yearly": _("Every year"),
         }.get(frequency, _("Repeatedly"))
     words = {
-        "daily": _("Every %(count)d days"),
-        "weekly": _("Every %(count)d weeks"),
-        "monthly": _("Every %(count)d months"),
-        "yearly": _("Every %(count)d years"),
+        "daily": ngettext("Every %(count)d day", "Every %(count)d days", interval),
+        "weekly": ngettext("Every %(count)d week", "Every %(count)d weeks", interval),
+        "monthly": ngettext("Every %(count)d month", "Every %(count)d months", interval),
+        "yearly": ngettext("Every %(count)d year", "Every %(count)d years", interval),
     }
     return words[frequency] % {"count": interval} if frequency in words else _("Repeatedly")
 

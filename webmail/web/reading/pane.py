@@ -9,7 +9,7 @@ from itertools import groupby
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from accounts.models import User
+from accounts.models import ThreadOrder, User
 from webmail.outbox.returned.receipts import ReceiptWish, wish_of
 from webmail.store import emails as stored
 from webmail.store.contents import is_readable
@@ -77,13 +77,14 @@ class MessageView:
 
 @dataclass(frozen=True)
 class Reading:
-    """The reading pane. `groups`: messages, oldest first; a group of several is folded into one line."""
+    """The reading pane. `groups`: messages in the reader's order; a group of several is folded into one line."""
 
     id: str  # of the thread or the Email
     subject: str
     groups: tuple[tuple[MessageView, ...], ...]
     mailboxes: tuple[Mailbox, ...]
-    emails: tuple[Email, ...]
+    emails: tuple[Email, ...]  # oldest first
+    is_newest_first: bool = False
 
     @property
     def messages(self) -> list[MessageView]:
@@ -91,7 +92,8 @@ class Reading:
 
     @property
     def last(self) -> MessageView:
-        return self.messages[-1]
+        """The newest message, wherever it stands."""
+        return self.messages[0 if self.is_newest_first else -1]
 
     @property
     def is_starred(self) -> bool:
@@ -126,7 +128,7 @@ def emails_to_read(user: User, public_id: str) -> list[Email]:
 
 
 def build_reading(user: User, public_id: str, emails: Sequence[Email], wish: Wish = NO_WISH) -> Reading:
-    """What the pane shows of these Emails, oldest first. Unread ones and the last are open."""
+    """What the pane shows of these Emails, given oldest first. Unread ones and the newest are open."""
     ids = [email.pk for email in emails]
     keywords = keywords_of(ids)
     own = own_addresses(user)
@@ -144,6 +146,9 @@ def build_reading(user: User, public_id: str, emails: Sequence[Email], wish: Wis
         )
         for email in emails
     ]
+    is_newest_first = user.thread_order == ThreadOrder.NEWEST
+    if is_newest_first:
+        messages.reverse()
     inside = {mailbox_id for found in memberships(ids).values() for mailbox_id in found}
     accounts = list({email.account_id: email.account for email in emails}.values())
     return Reading(
@@ -152,6 +157,7 @@ def build_reading(user: User, public_id: str, emails: Sequence[Email], wish: Wis
         groups=_fold(messages),
         mailboxes=tuple(mailbox for mailbox in visible_mailboxes(accounts) if mailbox.pk in inside),
         emails=tuple(emails),
+        is_newest_first=is_newest_first,
     )
 
 

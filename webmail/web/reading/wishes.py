@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlencode
 
 from accounts.models import MailColors, User
@@ -17,9 +17,14 @@ _SCHEMES = {User.Theme.LIGHT: LIGHT, User.Theme.DARK: DARK, User.Theme.SYSTEM: A
 
 @dataclass(frozen=True)
 class Wish:
-    """`original`: in the sender's colours; `quoted`: with what is quoted at the end; `pictures`: the word that lets pictures
-    from elsewhere be loaded once (`remote_content.grant`)."""
+    """`form`: as plain text or as HTML whatever the reader prefers; `face`: plain text in letters of one width, or not.
 
+    `original`: in the sender's colours; `quoted`: with what is quoted at the end; `pictures`: the word that lets pictures
+    from elsewhere be loaded once (`remote_content.grant`).
+    """
+
+    form: Literal["", "text", "html"] = ""
+    face: Literal["", "fixed", "reading"] = ""
     original: bool = False
     quoted: bool = False
     pictures: str = ""
@@ -27,7 +32,10 @@ class Wish:
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Wish:
         """What the address says."""
+        form, face = query.get("form", ""), query.get("face", "")
         return cls(
+            form="text" if form == "text" else "html" if form == "html" else "",
+            face="fixed" if face == "fixed" else "reading" if face == "reading" else "",
             original=query.get("colors") == "original",
             quoted=query.get("quoted") == "1",
             pictures=query.get("pictures", "")[:300],
@@ -36,6 +44,8 @@ class Wish:
     def as_query(self, **changes: str | None) -> dict[str, str | None]:
         """The same wish in an address, with these changes."""
         kept = {
+            "form": self.form or None,
+            "face": self.face or None,
             "colors": "original" if self.original else None,
             "quoted": "1" if self.quoted else None,
             "pictures": self.pictures or None,

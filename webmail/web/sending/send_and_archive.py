@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from webmail.journal import steps, undoing
 from webmail.journal.actions import move
 from webmail.journal.errors import ActionRefused
+from webmail.journal.models import Step
 from webmail.outbox.models import Draft, Submission
 from webmail.store.models import EmailMailbox, Role
 from webmail.store.queries.emails import emails_of_threads
@@ -30,14 +32,19 @@ def archive_original(user: User, submission: Submission) -> str:
     found = emails_of_threads(user, [original.thread.public_id], within=None)
     inside = EmailMailbox.objects.filter(email_id__in=[email.pk for email in found])
     wanted = set(inside.exclude(mailbox__role__in=_LEFT_ALONE).values_list("email_id", flat=True))
+    detail = {"rows": 1, "is_threads": True}
     try:
-        actions = move.archive_emails(user, [email for email in found if email.pk in wanted])
+        with steps.recording(user, "archive", detail) as step:
+            move.archive_emails(user, [email for email in found if email.pk in wanted])
     except ActionRefused as error:
         return str(error)
-    room = Submission._meta.get_field("archive_undo").max_length or 0
-    kept = ""
-    for action in actions:
-        longer = f"{kept} {action.public_id}".strip()
-        kept = longer if len(longer) <= room else kept
+    kept = step.kept.public_id if step.kept is not None else ""
     Submission.objects.filter(pk=submission.pk).update(archive_undo=kept)
-    return _("Archived.") if actions else ""
+    return _("Archived.") if kept else ""
+
+
+def undo_archiving(user: User, submission: Submission) -> None:
+    """Bring back what was archived with the answer; nothing when that was undone already. Raises `ActionRefused`."""
+    step = Step.objects.filter(user=user, public_id=submission.archive_undo, undone_at=None).first()
+    if step is not None:
+        undoing.undo_step(user, step)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -15,50 +15,90 @@ from django_htmx.http import push_url, reswap, retarget, trigger_client_event
 
 from accounts import services
 from accounts.models import AccountState
+from webmail.journal import steps, undoing
+from webmail.journal.actions import keywords
 from webmail.journal.errors import ActionRefused
+from webmail.store.models import Role
 from webmail.store.search.parse import QueryFault
 from webmail.web import acts, flash
+from webmail.web.acts import toasts
 from webmail.web.lists import ListSource, source_of_address
 from webmail.web.reading.pane import build_reading, emails_to_read
 from webmail.web.requests import UserRequest, signed_in
 from webmail.web.shell import shell_of
-from webmail.web.views.mail import read_list, render_list_fragments, render_pane
 
-_REOPENED = {"star", "unstar"}  # the open conversation stays; the others close it
+_STARS = {"star", "unstar"}  # seen where they are done: nothing is said of one row
 
 
 @signed_in
 @require_POST
 def act(request: UserRequest) -> HttpResponse:
     """Do what the button says to the rows it means. Deleting for good asks first."""
-    source = _source(request)
-    wish = acts.read_act(request.POST.get("do", ""), request.POST.getlist("ids"))
-    if not request.POST.get("confirmed") and acts.destroys(request.user, wish, source):
-        return _ask(request, wish)
+    source = source_of(request)
+    wish = acts.read_wish(request.POST)
     try:
+        if not request.POST.get("confirmed") and acts.destroys(request.user, wish, source):
+            return _ask(request, wish, source)
         outcome = acts.perform(request.user, wish, source)
     except ActionRefused as error:
         flash.add(request, flash.Toast(str(error), kind="danger"))
-        return _answer(request, source, closes=False)
-    if wish.verb not in _REOPENED:
-        _tell(request, source, outcome)
-    closes = request.POST.get("open", "") in wish.row_ids and wish.verb not in _REOPENED | {"read"}
-    return _answer(request, source, closes=closes)
+        return answer(request, source, closes=False)
+    if outcome.step is not None:
+        flash.add(request, toasts.toast_of(outcome.step, address=request.POST.get("list", "") or source.link()))
+    is_meant = wish.is_all or request.POST.get("open", "") in wish.row_ids
+    return answer(request, source, closes=is_meant and not outcome.keeps_open)
+
+
+@signed_in
+@require_POST
+def empty(request: UserRequest) -> HttpResponse:
+    """Delete for good all that lies in the Trash or Junk that is listed. Always asks first, with the number; runs as a job."""
+    source = source_of(request)
+    if source.role not in {Role.TRASH, Role.JUNK} or not source.mailboxes:
+        flash.add(request, flash.Toast(_("Only Trash and Junk can be emptied."), kind="danger"))
+        return answer(request, source, closes=False)
+    if not request.POST.get("confirmed"):
+        count = sum(mailbox.total_emails for mailbox in source.mailboxes)
+        context = {"count": count, "name": source.title, "list": source.link()}
+        return in_dialog(request, "organise/_empty.html", "organise/empty.html", context)
+    try:
+        step = acts.empty_mailboxes(request.user, source)
+    except ActionRefused as error:
+        flash.add(request, flash.Toast(str(error), kind="danger"))
+        return answer(request, source, closes=False)
+    toast = toasts.toast_of(step, address=source.link()) if step else flash.Toast(_("There is nothing to delete."))
+    flash.add(request, toast)
+    return answer(request, source, closes=True)
 
 
 @signed_in
 @require_POST
 def undo(request: UserRequest) -> HttpResponse:
-    """Do the opposite of what was just done."""
-    source = _source(request)
+    """Undo a step, or the last one that can be."""
+    source = source_of(request)
+    public_id = request.POST.get("step", "")
+    step = steps.get_step_for(request.user, public_id) if public_id else steps.last_undoable(request.user)
+    if step is None:
+        flash.add(request, flash.Toast(_("There is nothing to undo.")))
+        return answer(request, source, closes=False)
     try:
-        count = acts.undo(request.user, request.POST.get("actions", "").split("."))
+        undone = undoing.undo_step(request.user, step)
     except ActionRefused as error:
-        flash.add(request, flash.Toast(str(error), kind="danger"))
+        flash.add(request, flash.Toast(str(error), kind="warn"))
     else:
-        text = _("Undone") if count else _("This was moved on elsewhere and cannot be undone any more.")
-        flash.add(request, flash.Toast(text))
-    return _answer(request, source, closes=False)
+        flash.add(request, toasts.toast_of_undone(step, undone, address=request.POST.get("list", "")))
+    return answer(request, source, closes=False)
+
+
+@signed_in
+@require_POST
+def seen(request: UserRequest) -> HttpResponse:
+    """A conversation or message was looked at for as long as the person's setting says: it counts as read. No step of its own."""
+    emails = emails_to_read(request.user, request.POST.get("id", ""))
+    keywords.set_where_allowed(request.user, [email for email in emails if email.is_unread], add=["$seen"])
+    if not request.htmx:
+        return redirect(source_of(request).link())
+    return HttpResponse(_frame(request, source_of(request)))
 
 
 @signed_in
@@ -77,10 +117,10 @@ def check_now(request: UserRequest) -> HttpResponse:
     )
     if request.htmx:
         return render(request, "parts/_toasts.html", {"oob": True})
-    return redirect(_source(request).link())
+    return redirect(source_of(request).link())
 
 
-def _source(request: UserRequest) -> ListSource:
+def source_of(request: UserRequest) -> ListSource:
     """The list that the act was done in; one that cannot be read any more is answered with the inbox."""
     address = request.POST.get("list", "")
     try:
@@ -89,58 +129,60 @@ def _source(request: UserRequest) -> ListSource:
         return source_of_address(request.user, reverse("inbox"))
 
 
-def _tell(request: UserRequest, source: ListSource, outcome: acts.Outcome) -> None:
-    way_back = None
-    if outcome.actions:
-        fields = {
-            "actions": ".".join(action.public_id for action in outcome.actions),
-            "list": request.POST.get("list", "") or source.link(),
-        }
-        way_back = flash.Act(_("Undo"), reverse("undo"), fields, swaps=True)
-    flash.add(request, flash.Toast(outcome.text, act=way_back))
-
-
-def _answer(request: UserRequest, source: ListSource, *, closes: bool) -> HttpResponse:
-    """The renewed list, in place or as a page of its own."""
+def answer(request: UserRequest, source: ListSource, *, closes: bool) -> HttpResponse:
+    """Everything around the list that has changed, and word for the list to renew itself; or, without scripts, its page."""
     named = _named_place(request.POST.get("list", ""))
-    place = {name: named[name] for name in ("after", "before") if named.get(name)}
+    place = {name: value for name, value in named.items() if name in {"after", "before", "sort", "at"} and value}
     open_id = "" if closes else request.POST.get("open", "") or named.get("t", "")
     if not request.htmx:
-        return redirect(source.link(**place, t=open_id))
-    # The place in the list and its length travel with the form, not with the address of the act.
-    request.GET = QueryDict(urlencode({**place, "rows": request.POST.get("rows", "")}))
-    html = render_list_fragments(request, read_list(request, source, open_id=open_id))
+        on_activity = request.POST.get("list", "") == reverse("activity")
+        return redirect(reverse("activity") if on_activity else source.link(**place, t=open_id))
+    html = _frame(request, source)
     if closes or open_id:
         html += _pane(request, source, open_id)
     response = HttpResponse(html)
+    trigger_client_event(response, "list:changed", {"closes": closes}, after="settle")
+    reswap(response, "none")
     return push_url(response, source.link(**place)) if closes else response
+
+
+def _frame(request: UserRequest, source: ListSource) -> str:
+    context = {"shell": shell_of(request), "current": source.key, "source": source, "reading": None}
+    return render_to_string("organise/_changed.html", context, request, using="jinja2")
 
 
 def _pane(request: UserRequest, source: ListSource, open_id: str) -> str:
     """The reading pane out of band: empty, or the bar of what is open with its present state."""
-    if not open_id:
-        return render_pane(request, source, None, oob=True)
-    try:
-        emails = emails_to_read(request.user, open_id)
-    except Http404:
-        return render_pane(request, source, None, oob=True)
-    reading = build_reading(request.user, open_id, emails)
-    context = {"shell": shell_of(request), "source": source, "reading": reading}
-    return render_to_string("mail/_state.html", context, request, using="jinja2")
+    context = {"shell": shell_of(request), "source": source, "current": source.key, "reading": None, "oob": True}
+    if open_id:
+        try:
+            emails = emails_to_read(request.user, open_id)
+        except Http404:
+            open_id = ""
+        else:
+            context["reading"] = build_reading(request.user, open_id, emails)
+    name = "mail/_state.html" if open_id else "mail/_reading.html"
+    return render_to_string(name, context, request, using="jinja2")
 
 
-def _ask(request: UserRequest, wish: acts.Act) -> HttpResponse:
+def _ask(request: UserRequest, wish: acts.Wish, source: ListSource) -> HttpResponse:
     context = {
-        "count": len(wish.row_ids),
+        "count": acts.count_rows(source, wish),
         "do": wish.verb,
         "ids": wish.row_ids,
+        "but": wish.but,
+        "is_all": wish.is_all,
         "list": request.POST.get("list", ""),
         "open_id": request.POST.get("open", ""),
-        "rows": request.POST.get("rows", ""),
     }
+    return in_dialog(request, "mail/_confirm.html", "mail/confirm.html", context)
+
+
+def in_dialog(request: UserRequest, part: str, page: str, context: dict[str, object]) -> HttpResponse:
+    """A question: in the dialog of the page, or as a page of its own without scripts."""
     if not request.htmx:
-        return render(request, "mail/confirm.html", context)
-    response = render(request, "mail/_confirm.html", context)
+        return render(request, page, context)
+    response = render(request, part, context)
     trigger_client_event(response, "dialog:open", {"id": "dialog"}, after="settle")
     return reswap(retarget(response, "#dialog"), "innerHTML")
 

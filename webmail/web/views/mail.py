@@ -1,58 +1,38 @@
 """The mail pages: a list at the left, a conversation at the right. Each state has an address: list, place in it, open row.
 
-The same view renders the whole page, the list alone, more rows for its end, or the reading pane alone, as htmx asks.
+The same view renders the whole page, the list alone, a window of its rows, or the reading pane alone, as htmx asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
-from accounts.models import User
 from webmail.journal.actions import keywords
 from webmail.store.emails import memberships
 from webmail.store.models import Email, Mailbox, Role
 from webmail.store.queries.accounts import visible_mailboxes
-from webmail.store.queries.emails import MAX_PAGE_SIZE, PAGE_SIZE
-from webmail.store.search.parse import OPERATORS, QueryFault
+from webmail.store.search.operators import OPERATORS
+from webmail.store.search.parse import QueryFault
+from webmail.web.list_pages import ListPage, ListReader, Place, read_list
 from webmail.web.lists import (
     ListSource,
     common_source,
+    label_source,
     mailbox_source,
-    read_cursor,
     search_source,
     source_of_mailbox,
-    write_cursor,
 )
 from webmail.web.reading.pane import Reading, build_reading, emails_to_read
 from webmail.web.reading.wishes import Wish
 from webmail.web.requests import UserRequest, signed_in, wants_fragment
-from webmail.web.rows import Row, RowContext, build_rows, draft_rows, own_addresses
-from webmail.web.shell import Shell, shell_of
-from webmail.web.text import date_group
+from webmail.web.shell import shell_of
 
-LIST_ID, MORE_ID, READING_ID = "list", "more", "reading"
-
-
-@dataclass(frozen=True)
-class ListPage:
-    """One page of a list as templates show it."""
-
-    source: ListSource
-    rows: list[Row]
-    drafts: list[Row]
-    older: str  # address of the next page, empty at the end
-    newer: str  # address of the page before, empty at the beginning
-    open_id: str
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.rows and not self.drafts
+LIST_ID, ROWS_ID, READING_ID = "list", "rows", "reading"
 
 
 @signed_in
@@ -76,6 +56,13 @@ def common(request: UserRequest, name: str) -> HttpResponse:
 def mailbox(request: UserRequest, account_id: str, mailbox_id: str) -> HttpResponse:
     """One mailbox."""
     return mail_page(request, mailbox_source(request.user, account_id, mailbox_id))
+
+
+@signed_in
+@require_safe
+def label(request: UserRequest, label_id: str) -> HttpResponse:
+    """What carries a label."""
+    return mail_page(request, label_source(request.user, label_id))
 
 
 @signed_in
@@ -133,12 +120,14 @@ def _mailboxes_of(emails: Sequence[Email]) -> list[Mailbox]:
 
 def mail_page(request: UserRequest, source: ListSource, *, open_id: str = "") -> HttpResponse:
     """The answer for a list and the row that is open in it."""
-    open_id = open_id or request.GET.get("t", "")
-    if wants_fragment(request, MORE_ID):
-        return _more(request, source)
-    reading = open_reading(request, open_id) if open_id else None
+    source = source.sorted_by(request.GET.get("sort", ""))
+    own_id, open_id = open_id, open_id or request.GET.get("t", "")
+    if wants_fragment(request, ROWS_ID):
+        return _window(request, source, open_id=open_id)
+    reading = _find_reading(request, open_id, must_be=bool(own_id) or wants_fragment(request, READING_ID))
     if wants_fragment(request, READING_ID):
-        return _pane(request, source, reading)
+        return HttpResponse(render_pane(request, source, reading))
+    _ = shell_of(request).position  # before the rows
     page = read_list(request, source, open_id=open_id)
     return HttpResponse(
         render_list_fragments(request, page)
@@ -147,49 +136,33 @@ def mail_page(request: UserRequest, source: ListSource, *, open_id: str = "") ->
     )
 
 
+def _find_reading(request: UserRequest, open_id: str, *, must_be: bool) -> Reading | None:
+    """What the address opens. The list is shown without it when it is gone, unless there is nothing but it (`must_be`)."""
+    if not open_id:
+        return None
+    try:
+        return open_reading(request, open_id)
+    except Http404:
+        if must_be:
+            raise
+        return None
+
+
 def open_reading(request: UserRequest, public_id: str) -> Reading:
-    """What is read; it counts as read from now on, unless another site's page or a prefetch asked for it (R55)."""
+    """What is read. Where no script tells when somebody has read it, it counts as read from now on, unless the person wants that
+    never, or another site's page or a prefetch asked for it (R55)."""
     emails = emails_to_read(request.user, public_id)
     reading = build_reading(request.user, public_id, emails, Wish.of(request.GET))
-    is_own_wish = request.headers.get("Sec-Fetch-Site", "none") in {"same-origin", "none"}
-    if reading.unread and is_own_wish and "Sec-Purpose" not in request.headers:
+    if reading.unread and request.user.mark_read_after_s is not None and _is_own_wish(request):
         keywords.set_where_allowed(request.user, reading.unread, add=["$seen"])
     return reading
 
 
-def read_list(request: UserRequest, source: ListSource, *, open_id: str = "", first_group: str = "") -> ListPage:
-    """One page of a list, from the place that the request names."""
-    shell = shell_of(request)
-    place = {name: request.GET[name] for name in ("after", "before") if request.GET.get(name)}
-    cursor, before = read_cursor(place.get("after", "")), read_cursor(place.get("before", ""))
-    # A list that was scrolled on is renewed in its whole length.
-    limit = min(max(_integer(request.GET.get("rows", "")), PAGE_SIZE), MAX_PAGE_SIZE)
-    page = source.read_page(after=cursor, before=before, limit=limit)
-    if before is None:
-        older, is_first = page.next_cursor, cursor is None
-    else:
-        older, is_first = (page.rows[-1].cursor if page.rows else None), not page.has_more
-    row_context = _row_context(request.user, shell, source, place)
-    has_drafts = source.role == Role.DRAFTS and is_first
-    return ListPage(
-        source=source,
-        rows=build_rows(request.user, page.rows, row_context, first_group=first_group),
-        drafts=draft_rows(request.user, source, row_context.accounts) if has_drafts else [],
-        older=source.link(after=write_cursor(older)) if older else "",
-        newer=source.link(before=write_cursor(page.rows[0].cursor)) if page.rows and not is_first else "",
-        open_id=open_id,
-    )
-
-
-def _row_context(user: User, shell: Shell, source: ListSource, place: Mapping[str, str]) -> RowContext:
-    shows_account = source.account is None and shell.has_several
-    return RowContext(
-        source=source,
-        own=own_addresses(user),
-        accounts={account.pk: account for account in shell.account_list} if shows_account else {},
-        mailboxes=shell.mailboxes if source.emails is not None else {},
-        place=place,
-    )
+def _is_own_wish(request: UserRequest) -> bool:
+    headers = request.headers
+    if request.htmx or "X-Prefetch" in headers or "Sec-Purpose" in headers:
+        return False
+    return headers.get("Sec-Fetch-Site", "none") in {"same-origin", "none"}
 
 
 def render_list_fragments(request: UserRequest, page: ListPage) -> str:
@@ -215,25 +188,17 @@ def _context(request: UserRequest, page: ListPage, reading: Reading | None) -> d
     }
 
 
-def _more(request: UserRequest, source: ListSource) -> HttpResponse:
-    after = request.GET.get("after", "")
-    cursor = read_cursor(after)
-    first_group = date_group(cursor.received_at) if cursor else ""
-    page = read_list(request, source, open_id=request.GET.get("t", ""), first_group=first_group)
-    return render(request, "mail/_more.html", {"page": page, "source": source})
-
-
-def _pane(request: UserRequest, source: ListSource, reading: Reading | None) -> HttpResponse:
-    html = render_pane(request, source, reading)
-    if reading is not None and reading.unread:
-        html += render_to_string(
-            "parts/_sidebar.html",
-            {"shell": shell_of(request), "current": source.key, "oob": True},
-            request,
-            using="jinja2",
-        )
-    return HttpResponse(html)
-
-
-def _integer(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 6 else 0
+def _window(request: UserRequest, source: ListSource, *, open_id: str) -> HttpResponse:
+    """Rows alone, as often as somebody scrolls; on wish with everything that tells of counts. Who has them in this state is told
+    so and no more."""
+    has_counts = request.GET.get("with") == "counts"
+    if has_counts:
+        _ = shell_of(request).position  # before the rows
+    reader = ListReader(request, source)
+    html, etag = reader.render_rows(Place.of(request, open_id))
+    if has_counts:
+        context = {"shell": shell_of(request), "source": source, "current": source.key}
+        html += render_to_string("mail/_counts.html", context, request, using="jinja2")
+    elif etag and request.headers.get("If-None-Match") == etag:
+        return HttpResponseNotModified(headers={"ETag": etag})
+    return HttpResponse(html, headers={"ETag": etag} if etag and not has_counts else None)

@@ -19,7 +19,7 @@ from webmail.journal.errors import ActionRefused
 from webmail.outbox import queries as outbox
 from webmail.outbox.models import WAITING
 from webmail.store.errors import BadMailboxName, MailboxNameTaken, MailboxNotEmpty
-from webmail.store.mailboxes import choose_role
+from webmail.store.mailboxes import MAX_NAME_BYTES, choose_role
 from webmail.store.models import Mailbox, Role
 from webmail.store.queries.accounts import (
     MailboxNode,
@@ -30,7 +30,10 @@ from webmail.store.queries.accounts import (
 )
 from webmail.store.removal import remove_account
 from webmail.web import flash
-from webmail.web.requests import UserRequest, signed_in
+from webmail.web.requests import UserRequest, signed_in, wants_fragment
+from webmail.web.shell.answers import done
+from webmail.web.shell.navigation import in_order
+from webmail.web.views.mailbox_likes import mailbox_context, mailbox_menu
 
 # Inbox is what the protocol says; All and Flagged are views that servers make.
 CHOOSABLE_ROLES = (Role.NONE, Role.ARCHIVE, Role.DRAFTS, Role.JUNK, Role.SENT, Role.TRASH)
@@ -63,10 +66,11 @@ class MailboxForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 @signed_in
 def mailboxes(request: UserRequest, account_id: str) -> HttpResponse:
-    """The tree of an account; posted: a new mailbox."""
+    """The tree of an account; posted: a new mailbox, inside the one that `inside` names."""
     account = get_account_for(request.user, account_id)
     nodes = _nodes(account)
-    form = MailboxForm(request.POST if request.method == "POST" else None, nodes=nodes)
+    data = request.POST if request.method == "POST" else None
+    form = MailboxForm(data, nodes=nodes, initial={"parent": request.GET.get("inside", "")})
     if request.method == "POST" and form.is_valid():
         try:
             create_mailbox(request.user, account.pk, name=form.cleaned_data["name"], parent=form.parent_mailbox)
@@ -74,9 +78,10 @@ def mailboxes(request: UserRequest, account_id: str) -> HttpResponse:
             form.add_error("name", _words(error))
         else:
             flash.add(request, flash.Toast(_("Mailbox %(name)s made.") % {"name": form.cleaned_data["name"]}))
-            return redirect("mailbox_settings", account.public_id)
+            return done(request, "mailbox_settings", account.public_id)
     context = {"current": "settings", "section": "accounts", "account": account, "nodes": nodes, "form": form}
-    return render(request, "settings/mailboxes.html", context, status=422 if form.errors else 200)
+    name = "settings/_mailbox_new.html" if wants_fragment(request, "dialog") else "settings/mailboxes.html"
+    return render(request, name, context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])
@@ -84,14 +89,17 @@ def mailboxes(request: UserRequest, account_id: str) -> HttpResponse:
 def mailbox(request: UserRequest, mailbox_id: str) -> HttpResponse:
     """Name, place and role of one mailbox."""
     found = get_mailbox_for(request.user, mailbox_id)
+    if request.method == "GET" and request.GET.get("part") == "menu":
+        return mailbox_menu(request, found)
     initial = {"name": found.name, "parent": found.parent.public_id if found.parent else "", "role": found.role}
     data = request.POST if request.method == "POST" else None
     form = MailboxForm(data, nodes=_nodes(found.account), without=found, initial=initial)
     if data is not None and form.is_valid() and _change(request, found, form):
         flash.add(request, flash.Toast(_("Mailbox changed.")))
-        return redirect("mailbox_settings", found.account.public_id)
-    context = {"current": "settings", "section": "accounts", "account": found.account, "mailbox": found, "form": form}
-    return render(request, "settings/mailbox.html", context, status=422 if form.errors else 200)
+        return done(request, "mailbox_settings", found.account.public_id)
+    context = {"current": "settings", "section": "accounts", "form": form, **mailbox_context(request, found)}
+    name = "settings/_mailbox_form.html" if wants_fragment(request, "dialog") else "settings/mailbox.html"
+    return render(request, name, context, status=422 if form.errors else 200)
 
 
 def _change(request: UserRequest, found: Mailbox, form: MailboxForm) -> bool:
@@ -119,9 +127,10 @@ def delete(request: UserRequest, mailbox_id: str) -> HttpResponse:
             fault = _words(error)
         else:
             flash.add(request, flash.Toast(_("Mailbox %(name)s deleted.") % {"name": name}))
-            return redirect("mailbox_settings", account.public_id)
+            return done(request, "mailbox_settings", account.public_id, gone=mailbox_id)
     context = {"current": "settings", "section": "accounts", "account": account, "mailbox": found, "fault": fault}
-    return render(request, "settings/mailbox_delete.html", context, status=422 if fault else 200)
+    name = "settings/_mailbox_delete.html" if wants_fragment(request, "dialog") else "settings/mailbox_delete.html"
+    return render(request, name, context, status=422 if fault else 200)
 
 
 @require_http_methods(["GET", "POST"])
@@ -148,20 +157,17 @@ def account_delete(request: UserRequest, account_id: str) -> HttpResponse:
 
 def _nodes(account: MailAccount) -> list[MailboxNode]:
     """The account's visible tree, each parent before its children."""
-    found: list[MailboxNode] = []
-    queue = list(reversed(build_tree(visible_mailboxes([account]))))
-    while queue:
-        node = queue.pop()
-        found.append(node)
-        queue.extend(reversed(node.children))
-    return found
+    return list(in_order(build_tree(visible_mailboxes([account]))))
 
 
 def _words(error: Exception) -> str:
-    """The message of a refusal as a sentence."""
+    """Why it was refused, for people."""
     if isinstance(error, MailboxNameTaken):
         return _("There is a mailbox of this name already.")
     if isinstance(error, MailboxNotEmpty):
         return _("It holds messages. Tick the box to delete them too.")
-    text = str(error)
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    if isinstance(error, BadMailboxName):
+        return _("A name needs at least one character and at most %(count)s bytes, and cannot hold a slash.") % {
+            "count": MAX_NAME_BYTES
+        }
+    return str(error)

@@ -17,9 +17,10 @@ from webmail.outbox.errors import CannotSend
 from webmail.outbox.models import Phase, Submission
 from webmail.outbox.queue import control, doubt, moves, overview
 from webmail.outbox.writing import again
-from webmail.web import acts, flash
+from webmail.web import flash
 from webmail.web.forms.send_time import SendTimeForm, send_choices
 from webmail.web.requests import UserRequest, signed_in
+from webmail.web.sending.send_and_archive import undo_archiving
 from webmail.web.sending.sending import MOVING, Entry, entries_of, entry_of
 from webmail.web.sending.timeline import receivers_of, steps_of
 from webmail.web.sending.toasts import toast_of
@@ -173,7 +174,7 @@ def _cancel(request: UserRequest, submission: Submission) -> HttpResponse:
     draft = control.cancel(submission)
     is_back = draft is not None or moves.reload(submission).phase == Phase.CANCELLED
     if is_back and submission.archive_undo:
-        acts.undo(request.user, submission.archive_undo.split())
+        undo_archiving(request.user, submission)
     if draft is not None:
         flash.add(request, flash.Toast(_("Not sent. Here is your message again.")))
         # A scheduled one is mostly corrected and scheduled again: the picker has its time.

@@ -1,0 +1,13 @@
+// Undo: what is about to leave, by its own toast; else the last step of this person, which the server knows, also after its toast
+// has gone.
+import { listAddress, openId } from "../list/dom.js";
+
+export function undo() {
+  const form = document.querySelector("[data-toast-act]:not([hx-post])");
+  if (form) { form.requestSubmit(); return true; }
+  const shown = document.querySelector('[data-toast-act][hx-post] input[name="step"]');
+  shown?.closest(".toast")?.remove();
+  const values = { step: "", list: listAddress(), open: openId() };
+  window.htmx.ajax("POST", "/mail/undo", { values, target: "#list", swap: "none" });
+  return true;
+}

@@ -1,0 +1,1 @@
+"""Keys and commands: what can be done by keyboard, under which name, and by which keys of whom."""

@@ -1,0 +1,1 @@
+"""What the search pages show beside a list: marks, chips, the scope, suggestions."""
