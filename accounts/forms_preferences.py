@@ -143,7 +143,7 @@ class SwipeForm(PreferenceForm):
 
     groups = ((gettext_lazy("Swiping over a row"), ("swipe_right", "swipe_left")),)
     words: ClassVar[Mapping[str, Any]] = dict.fromkeys(
-        ("swipe_right", "swipe_left"), gettext_lazy("gesture touch phone mobile")
+        ("swipe_right", "swipe_left"), gettext_lazy("swipe gesture touch phone mobile")
     )
 
     class Meta:

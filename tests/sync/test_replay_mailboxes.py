@@ -9,8 +9,9 @@ from tests.factories import make_mailbox
 from tests.fakes.imap import FakeImapServer
 from tests.outbox.letters import make_raw
 from tests.sync.replay_rows import make_fake_account, make_remote, on_server, places, put, replay_due, shown_in
+from tests.sync.test_discover import Held
 from webmail.demo.imap_session import ImapConfig
-from webmail.journal.actions.mailboxes import create_mailbox, delete_mailbox, rename_mailbox
+from webmail.journal.actions.mailboxes import create_mailbox, delete_mailbox, rename_mailbox, subscribe_mailbox
 from webmail.journal.actions.move import move_emails
 from webmail.journal.errors import ActionRefused
 from webmail.journal.models import Action
@@ -18,7 +19,8 @@ from webmail.protocols.errors import ConnectionLost
 from webmail.store import consistency
 from webmail.store.models import Email, Mailbox
 from webmail.sync.actions.replay import replay_account
-from webmail.sync.connections import close_kept_sessions
+from webmail.sync.connections import account_session, close_kept_sessions
+from webmail.sync.discovery.discover import discover_mailboxes
 
 pytestmark = pytest.mark.django_db
 
@@ -302,3 +304,51 @@ def test_what_the_rights_do_not_allow_is_refused_before_anything_changes(account
     with pytest.raises(ActionRefused, match="no mailbox inside another"):
         create_mailbox(account.user, account.pk, name="x", parent=flat)
     assert not Action.objects.exists()
+
+
+def test_subscription_is_told_to_the_server_and_back(server, account):
+    server.store.create_mailbox(server.user, "Work")
+    box = make_remote(account, "Work")
+    subscribe_mailbox(account.user, box, subscribed=False)
+    assert not fresh(box).is_subscribed  # shown at once
+    assert replay_account(account.pk) == 1
+    assert not server.store.mailbox(server.user, "Work").is_subscribed
+    subscribe_mailbox(account.user, box, subscribed=True)
+    subscribe_mailbox(account.user, box, subscribed=True)  # it is already
+    assert replay_account(account.pk) == 1
+    assert server.store.mailbox(server.user, "Work").is_subscribed
+    assert statuses() == ["done", "done"]
+
+
+@pytest.mark.req("R83")
+def test_refused_subscription_is_put_back_and_told(server, account):
+    server.store.create_mailbox(server.user, "Work")
+    box = make_remote(account, "Work")
+    subscribe_mailbox(account.user, box, subscribed=False)
+    server.faults.refuse("UNSUBSCRIBE", code="NOPERM", text="not yours", times=None)
+    assert replay_account(account.pk) == 1
+    assert fresh(box).is_subscribed
+    action = Action.objects.get()
+    assert action.status == "failed"
+    assert "not yours" in action.error
+
+
+def test_subscription_of_a_mailbox_that_was_made_just_now_comes_after_it(server, account):
+    box = create_mailbox(account.user, account.pk, name="Work")
+    subscribe_mailbox(account.user, box, subscribed=False)
+    assert replay_account(account.pk) == 2
+    assert not server.store.mailbox(server.user, "Work").is_subscribed
+
+
+def test_look_at_the_server_leaves_a_subscription_alone_that_it_was_not_told_yet(server, account):
+    server.store.create_mailbox(server.user, "Work")
+    box = make_remote(account, "Work")
+    server.store.set_subscribed(server.user, "Work", on=True)
+    subscribe_mailbox(account.user, box, subscribed=False)
+    with account_session(account) as session:
+        discover_mailboxes(session, account.pk, Held())
+    assert not fresh(box).is_subscribed
+    assert replay_account(account.pk) == 1
+    with account_session(account) as session:
+        discover_mailboxes(session, account.pk, Held())
+    assert not fresh(box).is_subscribed

@@ -57,6 +57,7 @@ class ListPage:
     total: int
     state: str  # another one when anything that the rows show has changed
     open_id: str
+    is_counted: bool = True  # else `total` is what is known so far: there are more
 
     @property
     def is_empty(self) -> bool:
@@ -104,25 +105,32 @@ class ListReader:
         )
         return blake2b(repr(parts).encode(), digest_size=12).hexdigest()
 
-    def read(self, place: Place) -> ListPage:
-        """One window; of a place behind the end the last page."""
+    def read(self, place: Place, *, is_first: bool = False) -> ListPage:
+        """One window; of a place behind the end the last page. `is_first`: of a list that is long to count, as many as are
+        shown."""
         source, at, limit = self.source, place.at, place.limit
-        total = source.total
-        if at >= total:
-            at = max(total - 1, 0) // limit * limit
         state = self.state  # before the rows: what comes meanwhile makes it another one
+        first = source.read_first(at, limit) if is_first else None
+        if first is not None:
+            keys, total = first
+        else:
+            total = source.total
+            if at >= total:
+                at = max(total - 1, 0) // limit * limit
+            keys = source.read_window(at, limit)
         context = self._row_context(at)
         user = self.request.user
         has_drafts = source.role == Role.DRAFTS and not at
         return ListPage(
             source=source,
-            rows=build_rows(user, source.read_window(at, limit), context, at=at),
+            rows=build_rows(user, keys, context, at=at),
             drafts=draft_rows(user, source, context.accounts) if has_drafts else [],
             at=at,
             limit=limit,
             total=total,
             state=state,
             open_id=place.open_id,
+            is_counted=total <= at + len(keys) or first is None,
         )
 
     def render_rows(self, place: Place) -> tuple[str, str]:
@@ -162,7 +170,7 @@ class ListReader:
 
 def read_list(request: UserRequest, source: ListSource, *, open_id: str = "") -> ListPage:
     """One window of a list, from the index that the request names."""
-    return ListReader(request, source).read(Place.of(request, open_id))
+    return ListReader(request, source).read(Place.of(request, open_id), is_first=True)
 
 
 def _integer(text: str) -> int:

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from markupsafe import Markup
 
 from accounts.models import MailAccount, User
+from webmail.mime.hits import Hits
 from webmail.store.models import Email, Mailbox, Role
 from webmail.store.queries import windows
 from webmail.store.queries.accounts import accounts_of, get_mailbox_for, mailboxes_with_role
@@ -30,9 +31,9 @@ from webmail.store.queries.orders import Keys
 from webmail.store.queries.windows import Key, Order, View
 from webmail.store.search.highlights import highlights
 from webmail.store.search.parse import parse_query
-from webmail.store.search.run import search_emails
-from webmail.store.search.tree import Term, terms_of
+from webmail.store.search.tree import Node
 from webmail.web.searching.marks import mark_hits
+from webmail.web.searching.scope import Scope
 from webmail.web.shell import mailbox_title
 from webmail.web.text import with_query
 
@@ -52,6 +53,7 @@ _NAMES = {
     "all": gettext_lazy("All mail"),
 }
 COMMON_VIEWS = tuple(_NAMES)
+MAX_FIRST = 400  # rows; whoever looks further down waits for the whole
 FRESH_S = 10  # hits of a search are read anew after this: bodies become searchable without any change of the account
 
 
@@ -71,8 +73,9 @@ class ListSource:
     is_threaded: bool = True
     order: Order = field(default_factory=Order)
     query: str = ""
-    within: Mailbox | None = None  # of a search
-    terms: tuple[Term, ...] = field(default=())
+    scope: Scope | None = None  # of a search
+    tree: Node | None = None  # what it asks for
+    hits: Hits = field(default_factory=Hits)
     # Of a search: a text with its hits marked; escapes what it is given.
     marks: Callable[[str], Markup] | None = None
 
@@ -104,6 +107,14 @@ class ListSource:
                 self.view, self.account_ids, threaded=self.is_threaded, order=self.order, at=at, limit=limit
             )
         return [Key(*pair) for pair in self._selected.cut(at, limit)]
+
+    def read_first(self, at: int, limit: int) -> tuple[list[Key], int] | None:
+        """The same rows and a lower bound of `total`, which is larger than their end only while there are more: for lists that
+        would have to be read as a whole to be counted. None where that is no gain."""
+        if not self.is_search or self.emails is None or self.order != Order() or at + limit > MAX_FIRST:
+            return None
+        keys, has_more = windows.first_of_selection(self.emails, threaded=self.is_threaded, at=at, limit=limit)
+        return (keys, at + len(keys) + int(has_more)) if keys or not at else None
 
     @cached_property
     def _selected(self) -> Keys:
@@ -192,27 +203,28 @@ def label_source(user: User, label_id: str) -> ListSource:
     )
 
 
-def search_source(user: User, query: str, *, within_id: str = "") -> ListSource:
-    """The hits of a query, everywhere but in Trash and Junk or in one mailbox.
+def search_source(user: User, query: str, *, within_id: str = "", of_id: str = "", near_id: str = "") -> ListSource:
+    """The hits of a query, in the scope that public ids of a mailbox or an account name (see `Scope`).
 
-    Raises `QueryFault` when the query cannot be understood, Http404 for a mailbox that is not the user's.
+    Raises `QueryFault` when the query cannot be understood, Http404 for what is not the user's.
     """
     query = query.strip()
-    within = get_mailbox_for(user, within_id) if within_id else None
+    scope = Scope.read(user, within_id=within_id, of_id=of_id, near_id=near_id)
     tree = parse_query(query)
-    zone = timezone.get_current_timezone()
-    emails = search_emails(user, tree, within=[within] if within else None, zone=zone) if tree else Email.objects.none()
+    emails = scope.emails(tree, zone=timezone.get_current_timezone()) if tree else Email.objects.none()
+    found = highlights(tree)
     return ListSource(
         key="search",
         title=_("Search"),
-        address=with_query(reverse("search"), {"q": query, "in": within_id}),
-        account_ids=tuple(account.pk for account in accounts_of(user)),
+        address=with_query(reverse("search"), {"q": query, **scope.parameters}),
+        account_ids=tuple(account.pk for account in scope.accounts),
         emails=emails,
         is_threaded=user.has_threads,
         query=query,
-        within=within,
-        terms=tuple(terms_of(tree)),
-        marks=partial(mark_hits, hits=found) if (found := highlights(tree)) else None,
+        scope=scope,
+        tree=tree,
+        hits=found,
+        marks=partial(mark_hits, hits=found) if found else None,
     )
 
 
@@ -231,7 +243,13 @@ def source_of_address(user: User, address: str) -> ListSource:
     elif match.url_name == "label":
         source = label_source(user, match.kwargs["label_id"])
     elif match.url_name == "search":
-        source = search_source(user, query.get("q", ""), within_id=query.get("in", ""))
+        source = search_source(
+            user,
+            query.get("q", ""),
+            within_id=query.get("in", ""),
+            of_id=query.get("of", ""),
+            near_id=query.get("near", ""),
+        )
     else:
         raise Http404("no such list")
     return source.sorted_by(query.get("sort", ""))

@@ -1,5 +1,6 @@
 // Rows are dragged onto mailboxes and labels of the sidebar: [data-drop-mailbox], [data-drop-label]. With Ctrl mail is copied.
 // By keys the same is done by the pickers.
+import { fold, isFolded } from "../sidebar/folds.js";
 import { figure, tn } from "../words.js";
 import { perform } from "./acts.js";
 import { rowOf } from "./dom.js";
@@ -39,30 +40,29 @@ function leave() {
   over = null;
 }
 
-function enter(target) {
+function enter(target, takes) {
   if (over === target) return;
   leave();
   over = target;
-  target.classList.add("is-drop");
+  target.classList.toggle("is-drop", takes);
   timer = setTimeout(() => unfold(target), OPENS_MS);
 }
 
 // A folded branch under the pointer opens, so that what is inside can be reached.
 function unfold(target) {
-  const branch = target.closest("details:not([open])");
-  if (branch) { branch.open = true; return; }
-  const folded = target.closest('[aria-expanded="false"]') ?? target.parentElement?.querySelector('[aria-expanded="false"]');
-  (folded?.querySelector("[data-fold]") ?? folded)?.dispatchEvent(new CustomEvent("pillarbox:unfold", { bubbles: true }));
+  const item = target.closest(".nav__item");
+  if (item && isFolded(item)) fold(item, false);
 }
 
 document.addEventListener("dragover", (event) => {
   if (!dragged) return;
-  const target = event.target.closest?.(TARGET);
-  const summary = event.target.closest?.(".sidebar summary");
-  if (!target) { if (summary) enter(summary); else leave(); return; }
+  const line = event.target.closest?.(`.sidebar .nav__item, ${TARGET}`);
+  const target = line?.matches(TARGET) ? line : null;
+  if (!line) { leave(); return; }
+  enter(line, Boolean(target));
+  if (!target) return;
   event.preventDefault();
   event.dataTransfer.dropEffect = event.ctrlKey && target.dataset.dropMailbox ? "copy" : "move";
-  enter(target);
 });
 
 document.addEventListener("drop", (event) => {

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from tests.factories import make_account, make_email, make_headers, make_mailbox, make_user
+from tests.factories import make_account, make_email, make_headers, make_item, make_mailbox, make_user
 from tests.web.browser.conftest import Faults
+from webmail.store import ingest
 from webmail.store.models import Email, Mailbox
 
 pytestmark = pytest.mark.browser
@@ -34,8 +35,8 @@ def inbox(transactional_db: None) -> Mailbox:
     account = make_account(make_user())
     make_mailbox(account, "Archive", role="archive")
     inbox = make_mailbox(account, "Inbox", role="inbox")
-    for number in range(COUNT):
-        deliver(inbox, f"s{number}", -number)
+    made = [make_item(inbox, headers=make_headers(subject=f"s{number}"), minutes=-number) for number in range(COUNT)]
+    ingest.ingest_emails(account.pk, made)
     return inbox
 
 

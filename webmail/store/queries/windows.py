@@ -173,6 +173,22 @@ def of_selection(
     return remembered(key, account_ids, lambda: _sorted_selection(emails, threaded=threaded, order=order))
 
 
+def first_of_selection(emails: QuerySet[Email], *, threaded: bool, at: int, limit: int) -> tuple[list[Key], bool]:
+    """The rows from `at` on of a selection by date, newest first, and whether there are more: nothing behind them is read."""
+    wanted = at + limit + 1
+    rows: list[tuple[int, int]] = []
+    newest = emails.order_by("-received_at", "-id").values_list("id", "thread_id")
+    step = wanted * 2 if threaded else wanted
+    while True:
+        batch = list(newest[len(rows) : len(rows) + step])
+        rows += batch
+        found = _first_of_threads(rows) if threaded else rows
+        if len(found) >= wanted or len(batch) < step:
+            break
+        step *= 4
+    return [Key(*pair) for pair in found[at : at + limit]], len(found) > at + limit
+
+
 def _sorted_selection(emails: QuerySet[Email], *, threaded: bool, order: Order) -> Keys:
     column = _COLUMNS[order.by]
     falls = (order.by in _DESCENDING) is not order.is_reversed
