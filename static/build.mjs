@@ -1,6 +1,6 @@
 // Builds what pages load: one script and a tiny one that runs before the first paint, one style sheet, one sprite of icons, images. Run by `npm run build`.
 import { build } from "esbuild";
-import { cpSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -27,6 +27,8 @@ await build({
 
 writeFileSync(join(fresh, "icons.svg"), sprite(readNames(join(here, "icons.txt"))));
 cpSync(join(here, "images"), fresh, { recursive: true });
+// The words of other languages are made by `python -m webmail.locale compile`, not here: those that are there stay.
+if (existsSync(dist)) for (const name of readdirSync(dist).filter((one) => /^words\..+\.js$/.test(one))) cpSync(`${dist}/${name}`, `${fresh}/${name}`);
 rmSync(dist, { recursive: true, force: true });
 renameSync(fresh, dist);
 

@@ -19,6 +19,8 @@ import "./print.js";
 import "./sidebar/tree.js";
 import "./sidebar/menu.js";
 import "./settings.js";
+import "./search/box.js";
+import "./search/hits.js";
 import "./live/start.js";
 import "./password.js";
 import "./drafts_local.js";

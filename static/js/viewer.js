@@ -1,5 +1,7 @@
 // The viewer of attached files: arrow keys go from file to file, Escape goes back to where it was opened from.
 
+import { isRightToLeft } from "./words.js";
+
 const viewer = () => document.querySelector('[data-behaviour~="viewer"]');
 const link = (role) => viewer()?.querySelector(`[data-role="${role}"]`);
 
@@ -19,7 +21,11 @@ function leave() {
   return true;
 }
 
-const KEYS = { ArrowLeft: () => step("previous"), ArrowRight: () => step("next"), Escape: leave };
+const KEYS = {
+  ArrowLeft: () => step(isRightToLeft() ? "next" : "previous"),
+  ArrowRight: () => step(isRightToLeft() ? "previous" : "next"),
+  Escape: leave,
+};
 
 document.addEventListener("keydown", (event) => {
   if (!viewer() || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -385,7 +385,7 @@ def test_what_one_has_moved_oneself_is_not_laid_on_another_app(client: Client, a
 def test_an_address_of_mail_that_is_gone_shows_its_list_and_says_so(client: Client, box: MailAccount) -> None:
     make_email(Mailbox.objects.get(role="inbox"))
     response = client.get("/mail/inbox?t=tnever")
-    assert response.status_code == 200
+    assert response.status_code == 404
     assert "This message is not here any more." in body_of(response)
     assert 'class="row' in body_of(response)
     assert client.get("/mail/t/tnever").status_code == 404

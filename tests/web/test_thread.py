@@ -218,7 +218,7 @@ def test_a_message_in_no_mailbox_is_not_found(client: Client, inbox: Mailbox) ->
 def test_answering_is_a_form_that_works_without_scripts(client: Client, inbox: Mailbox) -> None:
     email = make_email_from_bytes(inbox, PLAIN)
     page = client.get(in_list(email)).content.decode()
-    assert f'<form class="answer" method="post" action="{reverse("compose_new")}">' in page
+    assert f'<form class="answer" id="answer" method="post" action="{reverse("compose_new")}">' in page
     response = client.post(reverse("compose_new"), {"email": email.public_id, "mode": "reply"})
     assert response.status_code == 302
 
@@ -238,5 +238,7 @@ def test_bob_gets_404_for_alices_conversation_in_any_form(inbox: Mailbox) -> Non
             assert bob.get(address, headers=headers).status_code in {404, 302}
             response = bob.get(address, headers=headers, follow=True)
             assert response.status_code == 404
+            assert "Shall we" not in body_of(response)
+            assert email.subject not in body_of(response)
     email.refresh_from_db()
     assert email.is_unread

@@ -48,6 +48,7 @@ from webmail.sync.errors import SyncError, TooManyConnections, plain_reason
 from webmail.sync.mailbox import imap, placements, plan
 from webmail.sync.maildrop import pop3, switching
 from webmail.sync.refusals import Act
+from webmail.sync.searching import run as searching
 from webmail.sync.turns import Turn, turn_of
 
 log = structlog.get_logger(__name__)
@@ -254,6 +255,7 @@ def _imap_pass(account: MailAccount, lease: leases.HeldLease, turn: Turn) -> _Ou
     discovery = _discover(account, lease, outcome)
     outcome.is_complete = discovery.is_complete
     outcome.wants_confirmation = discovery.wants_confirmation
+    searching.run_waiting(account, lease, deadline=time.monotonic() + MAILBOX_SLICE_S)  # somebody waits for those
     _visit_mailboxes(work, _in_order(discovery.found))
     switching.settle(account.pk, lease)
     if not outcome.has_more:

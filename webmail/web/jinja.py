@@ -19,6 +19,7 @@ from webmail.store.queries.live import oldest_received
 from webmail.web import flash, language, shell, text
 from webmail.web.keys.for_pages import keymap_script
 from webmail.web.reading import defects, file_words, protection, written
+from webmail.web.searching.page import SearchPage, search_place
 from webmail.web.states import conditions, fetching, moved
 from webmail.web.viewers.registry import can_view
 
@@ -51,6 +52,8 @@ def environment(**options: Any) -> Environment:
         oldest_received=oldest_received,
         running_sign_in=services.running_sign_in,
         moved_to=moved.moved_to,
+        search_place=search_place,
+        search_page=lambda request, source: SearchPage(request.user, source),
         settings_sections=sections.sections,
         current_language=language.current_language,
         current_direction=language.current_direction,

@@ -28,6 +28,7 @@ from webmail.store.queries.accounts import accounts_of, get_mailbox_for, mailbox
 from webmail.store.queries.emails import starred_emails, unread_emails, visible_emails
 from webmail.store.queries.labels import emails_with_label, get_label_for
 from webmail.store.queries.orders import Keys
+from webmail.store.queries.server_searches import found_ids, latest_searches
 from webmail.store.queries.windows import Key, Order, View
 from webmail.store.search.highlights import highlights
 from webmail.store.search.parse import parse_query
@@ -70,6 +71,7 @@ class ListSource:
     view: View | None = None  # the same as `emails`, kept ready
     account: MailAccount | None = None  # None: over all accounts
     role: str = ""
+    label_id: str = ""  # of the list of a label
     is_threaded: bool = True
     order: Order = field(default_factory=Order)
     query: str = ""
@@ -197,6 +199,7 @@ def label_source(user: User, label_id: str) -> ListSource:
         key=label.public_id,
         title=label.name,
         address=reverse("label", args=[label.public_id]),
+        label_id=label.public_id,
         account_ids=tuple(account.pk for account in accounts_of(user)),
         emails=emails_with_label(user, label),
         is_threaded=user.has_threads,
@@ -212,6 +215,9 @@ def search_source(user: User, query: str, *, within_id: str = "", of_id: str = "
     scope = Scope.read(user, within_id=within_id, of_id=of_id, near_id=near_id)
     tree = parse_query(query)
     emails = scope.emails(tree, zone=timezone.get_current_timezone()) if tree else Email.objects.none()
+    found_there = found_ids(latest_searches(user, query, scope.accounts, scope.within)) if tree else []
+    if found_there:  # what its server knows of a message we may not have read yet
+        emails = emails | Email.objects.filter(pk__in=found_there, account__in=scope.accounts)
     found = highlights(tree)
     return ListSource(
         key="search",

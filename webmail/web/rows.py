@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.urls import reverse
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from markupsafe import Markup
 
 from accounts.models import Identity, MailAccount, User
+from webmail.mime.hits import snippet_around
 from webmail.outbox import queries as outbox
 from webmail.outbox.models import Draft
 from webmail.outbox.returned.outcomes import undelivered_among
@@ -18,6 +19,7 @@ from webmail.outbox.writing.filed_copies import own_copies
 from webmail.store.models import Label, Mailbox, Role
 from webmail.store.queries.rows import Addresses, ListRow, Person, read_rows
 from webmail.store.queries.windows import Key
+from webmail.store.search.highlights import beginnings
 from webmail.web.lists import ListSource
 from webmail.web.row_words import spoken
 from webmail.web.shell import mailbox_title
@@ -116,12 +118,15 @@ def build_rows(user: User, keys: Sequence[Key], context: RowContext, *, at: int 
     failed = undelivered_among(user, list(places)) if source.role == Role.SENT else ()
     shared = {*_SHARED, *context.labels}
     found = read_rows(keys, threaded=source.is_threaded, shared=shared, with_mailboxes=source.mailboxes is None)
+    texts = beginnings(places) if source.hits else {}
     rows = []
     above = ""
     for row in found:
         heading = date_group(row.email.received_at) if source.order.is_by_date else ""
         pk = row.email.id
-        rows.append(_build_row(row, context, index=places[pk], heading=heading, above=above, is_failed=pk in failed))
+        snippet = snippet_around(texts.get(pk, ""), source.hits) or row.email.preview
+        shown = _build_row(row, context, index=places[pk], heading=heading, above=above, is_failed=pk in failed)
+        rows.append(_with_hits(shown, snippet, source.marks) if source.marks else shown)
         above = heading
     return rows
 
@@ -156,9 +161,11 @@ def _build_row(row: ListRow, context: RowContext, *, index: int, heading: str, a
         is_draft="$draft" in keywords,
         is_undelivered=is_failed,
         is_settled=email.is_indexed,
-        subject_marked=source.marks(subject) if source.marks else None,
-        snippet_marked=source.marks(email.preview) if source.marks else None,
     )
+
+
+def _with_hits(row: Row, snippet: str, marks: Callable[[str], Markup]) -> Row:
+    return replace(row, snippet=snippet, subject_marked=marks(row.subject), snippet_marked=marks(snippet))
 
 
 def _people(row: ListRow, context: RowContext) -> tuple[Name, ...]:

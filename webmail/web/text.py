@@ -154,6 +154,11 @@ def number(count: int) -> str:
     return str(count) if count < 1000 else regions.figure(count)
 
 
+def local_path(address: str) -> str:
+    """An address of ours that a form names; "" for one that leads elsewhere."""
+    return address if address.startswith("/") and not address.startswith("//") and "\\" not in address else ""
+
+
 def with_query(path: str, query: Mapping[str, Any]) -> str:
     """The path with those parameters that are neither None nor empty."""
     kept = {name: value for name, value in query.items() if value not in (None, "")}

@@ -16,7 +16,7 @@ from django.db import close_old_connections
 
 from webmail.celery import app
 from webmail.journal.actions import selection
-from webmail.store import indexing
+from webmail.store import indexing, server_searches
 from webmail.store.reading import drawings, pictures, sender_checks
 from webmail.sync import connections, passes
 from webmail.sync.actions import replay
@@ -24,6 +24,7 @@ from webmail.sync.checking import diagnose
 from webmail.sync.content import bodies, budget
 from webmail.sync.outgoing import deliver, draft_copies, lanes
 from webmail.sync.pictures import fetch
+from webmail.sync.searching import run as searching
 from webmail.sync.turns import turns
 from webmail.sync.verifying import arrivals, check
 from webmail.workers.heartbeat import Heartbeat
@@ -65,6 +66,7 @@ BODIES: Mapping[str, Callable[..., object]] = {
     drawings.TASK: drawings.make_drawing,
     sender_checks.TASK: check.check_email,
     pictures.TASK: fetch.fetch_pictures,
+    server_searches.TASK: searching.search_server,
 }
 
 for _name, _body in BODIES.items():

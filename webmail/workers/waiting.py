@@ -18,6 +18,7 @@ from accounts.models import AccountState, ConnectionTest, IncomingProtocol, Mail
 from webmail import dispatch
 from webmail.journal.actions import selection
 from webmail.journal.models import Action
+from webmail.store import server_searches
 from webmail.store.models import Email
 from webmail.store.reading import drawings, pictures, sender_checks
 from webmail.sync.outgoing import draft_copies
@@ -90,6 +91,7 @@ FINDERS: Mapping[str, Finder] = {
     pictures.TASK: pictures.people_who_wait,
     "connections.test": forgotten_tests,
     sender_checks.TASK: forgotten_checks,
+    server_searches.TASK: partial(server_searches.open_searches, MAX_FOUND),
 }
 
 

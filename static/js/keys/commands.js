@@ -95,7 +95,7 @@ function focusToolbar() {
 
 function more() {
   const menu = [currentMessage(), document.getElementById("reading-bar"), document.querySelector(".list__bar")]
-    .map((root) => root?.querySelector('[data-command="more"], [data-key="."], details.menu > summary'))
+    .map((root) => root?.querySelector('[data-command="more"], details.menu > summary'))
     .find(isSeen);
   menu?.click();
   const first = menu?.closest("details")?.querySelector(".menu__item");
@@ -148,12 +148,12 @@ const COMMANDS = {
   previous_message: () => walk(-1),
   unfold_all: () => foldAll(true),
   fold_all: () => foldAll(false),
-  headers: () => pressInMessage('[data-command="headers"]', '[data-key="h"]'),
-  colors: () => pressInMessage('[data-command="colors"]', '[data-key="H"]'),
-  compose: () => pressFirst('[data-command="compose"]', '.sidebar [data-key="c"]', 'form[action$="/compose/new"] button'),
-  reply: () => pressInMessage('[data-command="reply"]', '[data-key="r"]'),
-  reply_all: () => pressInMessage('[data-command="reply_all"]', '[data-key="a"]'),
-  forward: () => pressInMessage('[data-command="forward"]', '[data-key="f"]'),
+  headers: () => pressInMessage('[data-command="headers"]'),
+  colors: () => pressInMessage('[data-command="colors"]'),
+  compose: () => pressFirst('[data-command="compose"]', 'form[action$="/compose/new"] button'),
+  reply: () => pressInMessage('[data-command="reply"]'),
+  reply_all: () => pressInMessage('[data-command="reply_all"]'),
+  forward: () => pressInMessage('[data-command="forward"]'),
   palette: () => openPalette(),
   keys: () => openOverlay(),
   more,

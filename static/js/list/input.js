@@ -7,7 +7,7 @@ import { currentRow, goTo, openRow, step } from "./list.js";
 import { clickWithKey, toggle } from "./selection.js";
 import { rowHeight } from "./window.js";
 
-const FORMS = "#acts, #reading-bar";
+const FORMS = "#acts, #reading-bar, #reading-marks, .message__acts";
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("#rows .row__link");
@@ -31,8 +31,8 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   event.stopImmediatePropagation();
   const [what, one] = button.value.split(" ");
-  const [verb, target = ""] = what.split(":");
-  const own = form.id === "reading-bar" ? new FormData(form).getAll("ids") : undefined;
+  const [, verb, target = ""] = /^([^:]*):?(.*)$/.exec(what);
+  const own = form.id === "acts" ? undefined : new FormData(form).getAll("ids");
   perform(verb, { ids: one ? [one] : own, target });
 }, true);
 

@@ -46,7 +46,7 @@ export function reset(fresh) {
 }
 
 export function put(fresh) {
-  if (items.length !== fresh.total) items.length = Math.max(fresh.total, fresh.at + fresh.found.length);
+  if (items.length !== fresh.total) resize(Math.max(fresh.total, fresh.at + fresh.found.length));
   for (const item of fresh.found) {
     const before = byId.get(item.id);
     if (before && before.index !== item.index && items[before.index] === before) delete items[before.index];
@@ -56,6 +56,11 @@ export function put(fresh) {
     byId.set(item.id, item);
   }
   starts = null;
+}
+
+function resize(length) {
+  for (const item of [...byId.values()]) if (item.index >= length) byId.delete(item.id);
+  items.length = length;
 }
 
 // Take rows out; what stood below moves up. Returns what `insert` needs to put them back, in the order of the list.

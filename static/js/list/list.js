@@ -106,6 +106,15 @@ function take(item) {
   if (wasInTabOrder) setCurrent(item.node);
 }
 
+// How many rows there are, of a list that was shown before it was counted.
+export function takeTotal(total) {
+  if (total === items.total()) return;
+  items.put({ total, at: 0, found: [] });
+  view.render();
+  showSelection();
+  update();
+}
+
 // Beginning ----------------------------------------------------------------------------------------------------------
 function start() {
   const list = rowsElement();
@@ -139,6 +148,12 @@ function returnToPlace() {
 function takeRenewed(list) {
   const fresh = items.readRows(list);
   const before = items.loaded().sort((a, b) => a.index - b.index);
+  if (isElsewhere(fresh)) {
+    items.put({ total: fresh.total, at: 0, found: [] });
+    view.render();
+    renew();
+    return;
+  }
   const anchor = isAtTop() ? null : stayingAnchor(before, fresh);
   const focused = items.itemOf(rowOf(document.activeElement)?.dataset.id);
   for (const name of ["total", "at", "state"]) if (list.dataset[name] !== undefined) known.dataset[name] = list.dataset[name];
@@ -153,6 +168,12 @@ function takeRenewed(list) {
   moveOn(focused, before);
   if (shift > 0) { unseen += shift; showPill(unseen, () => { unseen = 0; goTo(0); }); }
   update();
+}
+
+// Whether these rows are of another part of the list than what is looked at: then that part has to be asked for.
+function isElsewhere(fresh) {
+  const { from, to } = view.shownRange();
+  return fresh.found.length > 0 && to > from && (fresh.at >= to || fresh.at + fresh.found.length <= from);
 }
 
 // A row that is seen now and is still there, how far down it is, and by how many places it has moved.

@@ -173,9 +173,10 @@ export function scrollToIndex(index, { toTop = false, offset = 0 } = {}) {
   else if (below > 0) pane.scrollTop += below;
 }
 
-// How much of the first row that is seen is hidden, in px.
+// How much of the first row that is seen is hidden, in px; also of one that is not here yet.
 export function offsetOfFirst() {
-  const first = firstSeen();
   const pane = paneElement();
-  return first && pane ? Math.round(pane.getBoundingClientRect().top + headingPx - first.top) : 0;
+  const edge = pane ? pane.getBoundingClientRect().top + headingPx : 0;
+  const part = pane && shown[placeAt(edge)];
+  return part ? edge - topOf(part.node) - (indexAt(edge) - part.from) * rowPx : 0;
 }

@@ -2,7 +2,7 @@
 // Ctrl+Enter keeps it open for another label, Esc closes. Focus returns to where it was.
 import { openThread, rowOf } from "../list/list.js";
 import { perform } from "../list/acts.js";
-import { selectedIds } from "../list/selection.js";
+import { allMatching, selectedIds } from "../list/selection.js";
 import { listAddress } from "../list/dom.js";
 import { showToast } from "../toasts.js";
 import { t } from "../words.js";
@@ -26,8 +26,9 @@ function meantIds() {
 // openPicker("move" | "copy" | "label" | "goto", { ids }): false when there is nothing to choose for.
 export function openPicker(kind, { ids } = {}) {
   const dialog = part("");
-  const meant = ids ?? meantIds();
-  if (!dialog || !titles[kind] || (kind !== "goto" && !meant.length)) return false;
+  const isAllMeant = !ids && allMatching();
+  const meant = ids ?? (isAllMeant ? [] : meantIds());
+  if (!dialog || !titles[kind] || (kind !== "goto" && !meant.length && !isAllMeant)) return false;
   state = { kind, ids, meant, answer: null, lines: [], at: 0, before: document.activeElement };
   part("title").textContent = titles[kind]();
   part("input").value = "";

@@ -55,7 +55,7 @@ def open_page(inbox: Mailbox, alice: User, open_context: Any, faults: Faults) ->
 
 
 def row(page: Page, subject: str) -> Locator:
-    return page.locator("#rows > .row", has=page.locator(f".row__subject bdi:text-is('{subject}')"))
+    return page.locator("#rows > .row", has=page.locator(f".row__subject:text-is('{subject}')"))
 
 
 def expect_row_focus(page: Page, subject: str) -> None:

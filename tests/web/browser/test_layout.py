@@ -109,7 +109,7 @@ def drag_finger(page: Page, row: str, *, by: int, down: int = 0, is_let_go: bool
 
 
 def row(page: Page, subject: str) -> Locator:
-    return page.locator("#rows > .row", has=page.locator(f".row__subject bdi:text-is('{subject}')"))
+    return page.locator("#rows > .row", has=page.locator(f".row__subject:text-is('{subject}')"))
 
 
 def test_borders_move_by_keys_and_pointer_and_the_device_keeps_them(wide: Page, faults: Faults) -> None:

@@ -53,7 +53,7 @@ def page(inbox: Mailbox, alice: User, open_context: Any) -> Iterator[Page]:
 
 
 def row(page: Page, subject: str) -> Any:
-    return page.locator("#rows > .row", has=page.locator(f".row__subject bdi:text-is('{subject}')"))
+    return page.locator("#rows > .row", has=page.locator(f".row__subject:text-is('{subject}')"))
 
 
 def expect_focus_on(page: Page, subject: str) -> None:

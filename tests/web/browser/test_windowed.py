@@ -82,7 +82,8 @@ def test_the_list_is_as_high_as_all_its_rows_and_holds_only_those_around(page: P
         "[...document.querySelectorAll('#rows > .row')].map(row => [Number(row.dataset.index), Number(row.getAttribute('aria-rowindex'))])"
         ".filter(([index, place]) => place === index + 1).map(([index]) => index)"
     )
-    assert shown == sorted(shown) and len(shown) == page.locator("#rows > .row").count()
+    assert shown == sorted(shown)
+    assert len(shown) == page.locator("#rows > .row").count()
     assert [f"s{number}" for number in shown] == page.locator("#rows .row__subject").all_text_contents()
     # One way in by Tab, and a grid that says what it is.
     assert page.locator('#rows .row__link[tabindex="0"]').count() == 1

@@ -58,6 +58,15 @@ class Reading(Mailboxes):
         found = self._search(prefix, uids, b"HEADER Message-ID", value)
         return list(found.within(since_uid))
 
+    def search_keys(self, keys: Sequence[bytes | LiteralArgument], *, is_utf8: bool) -> UidRanges:
+        """UIDs of the selected mailbox that these search keys find (RFC 3501 6.4.4). `is_utf8`: some hold more than ASCII, all of
+        those as literals.
+
+        Raises `PermanentlyRefused` with code BADCHARSET by a server that knows ASCII alone.
+        """
+        command = b"UID SEARCH RETURN (ALL)" if self.supports("ESEARCH") else b"UID SEARCH"
+        return self._search(command, *((b"CHARSET UTF-8",) if is_utf8 else ()), *keys)
+
     def _search(self, *parts: bytes | LiteralArgument) -> UidRanges:
         found = UidRanges()
 

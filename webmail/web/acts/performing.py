@@ -89,17 +89,10 @@ def _changed_emails(step: Step) -> int:
 
 
 def count_rows(source: ListSource, wish: Wish) -> int:
-    """How many rows of the list `all` means: the counters of mailboxes, else one count over the list's query."""
+    """How many rows of the list `all` means: the figure that the list itself shows."""
     if not wish.is_all:
         return len(wish.row_ids)
-    if source.emails is not None:
-        found = source.emails.order_by()
-        counted = found.values("thread_id") if source.is_threaded else found.values("pk")
-        total = counted.distinct().count()
-    else:
-        name = "total_threads" if source.is_threaded else "total_emails"
-        total = sum(getattr(mailbox, name) for mailbox in source.mailboxes or ())
-    return max(total - len(wish.but), 0)
+    return max(source.total - len(wish.but), 0)
 
 
 def destroys(user: User, wish: Wish, source: ListSource) -> bool:

@@ -1,7 +1,8 @@
 """The content of a message for reading: its form, and the addresses that go with it for one person.
 
 HTML never enters our document: it is served as its own (`views.content`) and shown in a sandboxed frame. Plain text was
-written from escaped pieces and may stand in the page. Nothing here edits what the cleaner returned (security R4).
+written from escaped pieces and may stand in the page. Nothing edits what the cleaner returned (security R4), but that hits of a
+search are marked between its tags.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from markupsafe import Markup, escape
 
 from accounts.models import SenderRule, User
+from webmail.mime.hits import mark_in_html
 from webmail.mime.limits import MessageTooLargeError
 from webmail.mime.part import Message
 from webmail.mime.readable import FormOptions, Readable, ReadableFile
@@ -34,6 +36,7 @@ from webmail.web.reading.remote_content import (
     rules_for,
 )
 from webmail.web.reading.wishes import LIGHT, NO_WISH, Wish, look_of
+from webmail.web.searching.marks import read_hits
 
 
 class ContentUnreadable(Exception):
@@ -57,7 +60,8 @@ class Content:
     def text(self) -> Markup:
         # Written by plain_text_to_html from escaped pieces: in quotation marks there is only what it put there itself.
         label = f'"{escape(_("Show quoted text"))}"'
-        return Markup(self.form.text.replace(f'"{QUOTE_LABEL}"', label))  # noqa: S704
+        text = self.form.text.replace(f'"{QUOTE_LABEL}"', label)
+        return Markup(mark_in_html(text, read_hits(self.wish.hits)))  # noqa: S704
 
     @property
     def frame_address(self) -> str:

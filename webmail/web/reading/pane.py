@@ -14,9 +14,11 @@ from webmail.outbox.returned.receipts import ReceiptWish, wish_of
 from webmail.store import emails as stored
 from webmail.store.contents import is_readable
 from webmail.store.emails import keywords_of, memberships
-from webmail.store.models import Email, Mailbox, Role
+from webmail.store.labels import RESERVED
+from webmail.store.models import Email, Label, Mailbox, Role
 from webmail.store.queries.accounts import visible_mailboxes
 from webmail.store.queries.emails import emails_in_thread, get_email_for, get_thread_for
+from webmail.store.queries.labels import labels_of
 from webmail.store.reading.arriving import Arriving, arriving
 from webmail.web.reading.authenticity import acquaintance_of
 from webmail.web.reading.bodies import Content, ContentUnreadable, Reader, read_content
@@ -84,7 +86,9 @@ class Reading:
     groups: tuple[tuple[MessageView, ...], ...]
     mailboxes: tuple[Mailbox, ...]
     emails: tuple[Email, ...]  # oldest first
+    labels: tuple[Label, ...] = ()  # that any of its messages carries, in the person's order
     is_newest_first: bool = False
+    hits: str = ""  # words of a search to mark in what is opened later
 
     @property
     def messages(self) -> list[MessageView]:
@@ -98,6 +102,14 @@ class Reading:
     @property
     def is_starred(self) -> bool:
         return any(message.is_starred for message in self.messages)
+
+    @property
+    def is_muted(self) -> bool:
+        return any("$muted" in message.keywords for message in self.messages)
+
+    @property
+    def is_important(self) -> bool:
+        return any("$important" in message.keywords for message in self.messages)
 
     @property
     def is_in_junk(self) -> bool:
@@ -150,6 +162,8 @@ def build_reading(user: User, public_id: str, emails: Sequence[Email], wish: Wis
     if is_newest_first:
         messages.reverse()
     inside = {mailbox_id for found in memberships(ids).values() for mailbox_id in found}
+    carried = {keyword for found in keywords.values() for keyword in found}
+    has_own = any(keyword not in SYSTEM_KEYWORDS for keyword in carried)
     accounts = list({email.account_id: email.account for email in emails}.values())
     return Reading(
         id=public_id,
@@ -157,7 +171,9 @@ def build_reading(user: User, public_id: str, emails: Sequence[Email], wish: Wis
         groups=_fold(messages),
         mailboxes=tuple(mailbox for mailbox in visible_mailboxes(accounts) if mailbox.pk in inside),
         emails=tuple(emails),
+        labels=tuple(label for label in labels_of(user) if label.keyword in carried) if has_own else (),
         is_newest_first=is_newest_first,
+        hits=wish.hits,
     )
 
 

@@ -12,6 +12,7 @@ from accounts.models import MailColors, User
 LIGHT: Final = "light"
 DARK: Final = "dark"
 AUTO: Final = "auto"
+MAX_HITS_CHARS: Final = 700
 _SCHEMES = {User.Theme.LIGHT: LIGHT, User.Theme.DARK: DARK, User.Theme.SYSTEM: AUTO}
 
 
@@ -20,7 +21,7 @@ class Wish:
     """`form`: as plain text or as HTML whatever the reader prefers; `face`: plain text in letters of one width, or not.
 
     `original`: in the sender's colours; `quoted`: with what is quoted at the end; `pictures`: the word that lets pictures
-    from elsewhere be loaded once (`remote_content.grant`).
+    from elsewhere be loaded once (`remote_content.grant`); `hits`: words of a search to mark (`searching.marks.write_hits`).
     """
 
     form: Literal["", "text", "html"] = ""
@@ -28,6 +29,7 @@ class Wish:
     original: bool = False
     quoted: bool = False
     pictures: str = ""
+    hits: str = ""
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Wish:
@@ -39,6 +41,7 @@ class Wish:
             original=query.get("colors") == "original",
             quoted=query.get("quoted") == "1",
             pictures=query.get("pictures", "")[:300],
+            hits=query.get("hits", "")[:MAX_HITS_CHARS],
         )
 
     def as_query(self, **changes: str | None) -> dict[str, str | None]:
@@ -49,6 +52,7 @@ class Wish:
             "colors": "original" if self.original else None,
             "quoted": "1" if self.quoted else None,
             "pictures": self.pictures or None,
+            "hits": self.hits or None,
         }
         return {**kept, **changes}
 
@@ -60,4 +64,5 @@ def look_of(user: User, wish: Wish, *, keeps_colors: bool) -> str:
     """The query of a body's address; `keeps_colors`: the reader has said so for this sender."""
     original = wish.original or keeps_colors or user.mail_colors == MailColors.ORIGINAL
     scheme = LIGHT if original else _SCHEMES.get(User.Theme(user.theme), AUTO)
-    return urlencode({"scheme": scheme, **({"quoted": 1} if wish.quoted else {"fold": 1})})
+    marked = {"hits": wish.hits} if wish.hits else {}
+    return urlencode({"scheme": scheme, **({"quoted": 1} if wish.quoted else {"fold": 1}), **marked})

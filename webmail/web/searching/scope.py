@@ -14,7 +14,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from accounts.models import MailAccount, User
-from webmail.store.models import Email, Mailbox, Role
+from webmail.store.models import Email, Mailbox
 from webmail.store.queries.accounts import accounts_of, get_mailbox_for
 from webmail.store.search.coverage import Coverage, coverage
 from webmail.store.search.run import search_emails
@@ -101,17 +101,10 @@ class Scope:
         return [*found, Choice(_("Everything"), self._parameters(None, None), self.is_widest)]
 
     def note(self, tree: Node | None) -> str:
-        """What the scope leaves out, in words; empty when the query names the place or the scope is Junk or Trash itself."""
-        if any(term.operator == "in" for term in wanted_terms(tree)):
-            return ""
-        if self.within is not None:
+        """What the scope leaves out, in words; empty when the query names a place or one mailbox is searched."""
+        if self.within is not None or any(term.operator == "in" for term in wanted_terms(tree)):
             return ""
         return _("outside Junk and Trash")
-
-    @property
-    def leaves_out(self) -> bool:
-        """Whether Junk and Trash are not looked at."""
-        return self.within is None or self.within.role not in {Role.JUNK, Role.TRASH}
 
     def emails(self, tree: Node | None, *, zone: tzinfo) -> QuerySet[Email]:
         """The hits. Raises `QueryFault` when a value names nothing there is."""

@@ -45,7 +45,8 @@ def act(request: UserRequest) -> HttpResponse:
         return answer(request, source, closes=False)
     if outcome.step is not None:
         flash.add(request, toasts.toast_of(outcome.step, address=request.POST.get("list", "") or source.link()))
-    is_meant = wish.is_all or request.POST.get("open", "") in wish.row_ids
+    # Where unread begins is said of a message of what is open.
+    is_meant = wish.is_all or wish.verb == "unread_from" or request.POST.get("open", "") in wish.row_ids
     return answer(request, source, closes=is_meant and not outcome.keeps_open)
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
+from webmail.mime.hits import mark_in_html
 from webmail.mime.hosts import display_host
 from webmail.mime.links import host_of
 from webmail.mime.safe_html.document import PLAIN_TEXT_CSS, Scheme, document_headers, message_document
@@ -18,11 +19,17 @@ from webmail.web.reading.content_links import Opened, app_origin, content_origin
 from webmail.web.reading.inert import plain
 from webmail.web.reading.readers import for_reader
 from webmail.web.reading.wishes import AUTO, DARK, LIGHT
+from webmail.web.searching.marks import read_hits
 
 # In a frame the page around it gives the air; what the mail itself says of its edges still counts.
 FRAMED_CSS = ".pb-body:not(:has(> .pb-mail)) { padding: 0; } :where(.pb-mail) { margin: 0; }"
 # What is quoted at the end is opened there by a control of the page, which knows how high the frame is.
 FOLDED_CSS = ".pb-body details.pb-quoted { display: none; }"
+# As `.pb-hit` of the pages.
+HITS_CSS = (
+    ".pb-body mark.pb-hit { background-color: light-dark(#ffe08a, #6b5200); color: light-dark(#1a1d23, #fff4cc);"
+    " border-radius: 2px; }"
+)
 UNFOLDED_CSS = """
 @supports selector(details::details-content) {
   .pb-body details.pb-quoted > summary { display: none; }
@@ -43,7 +50,7 @@ def body(request: HttpRequest, opened: Opened) -> HttpResponse:
         raise Http404("this message has no HTML")
     measures = "measure" in request.GET
     document = message_document(
-        form.html,
+        mark_in_html(form.html, read_hits(request.GET.get("hits", ""))),
         title=form.head.subject,
         css=f"{PLAIN_TEXT_CSS}{form.css}",
         scheme=_scheme(request.GET.get("scheme", "")),
@@ -61,9 +68,10 @@ def body(request: HttpRequest, opened: Opened) -> HttpResponse:
 
 
 def _own_css(query: Mapping[str, str]) -> str:
+    marks = HITS_CSS if query.get("hits") else ""
     if "fold" in query:
-        return FRAMED_CSS + FOLDED_CSS
-    return FRAMED_CSS + UNFOLDED_CSS if "quoted" in query else ""
+        return FRAMED_CSS + FOLDED_CSS + marks
+    return FRAMED_CSS + UNFOLDED_CSS + marks if "quoted" in query else marks
 
 
 def _scheme(asked: str) -> Scheme:

@@ -6,9 +6,10 @@ The same view renders the whole page, the list alone, a window of its rows, or t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.http import Http404, HttpResponse, HttpResponseNotModified
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
@@ -16,20 +17,18 @@ from webmail.journal.actions import keywords
 from webmail.store.emails import memberships
 from webmail.store.models import Email, Mailbox, Role
 from webmail.store.queries.accounts import visible_mailboxes
-from webmail.store.search.operators import OPERATORS
-from webmail.store.search.parse import QueryFault
 from webmail.web.list_pages import ListPage, ListReader, Place, read_list
 from webmail.web.lists import (
     ListSource,
     common_source,
     label_source,
     mailbox_source,
-    search_source,
     source_of_mailbox,
 )
 from webmail.web.reading.pane import Reading, build_reading, emails_to_read
 from webmail.web.reading.wishes import Wish
 from webmail.web.requests import UserRequest, signed_in, wants_fragment
+from webmail.web.searching.marks import write_hits
 from webmail.web.shell import shell_of
 
 LIST_ID, ROWS_ID, READING_ID = "list", "rows", "reading"
@@ -63,29 +62,6 @@ def mailbox(request: UserRequest, account_id: str, mailbox_id: str) -> HttpRespo
 def label(request: UserRequest, label_id: str) -> HttpResponse:
     """What carries a label."""
     return mail_page(request, label_source(request.user, label_id))
-
-
-@signed_in
-@require_safe
-def search(request: UserRequest) -> HttpResponse:
-    """The hits of a query. One that is not understood is shown with the place of the fault, and nothing runs."""
-    query, within_id = request.GET.get("q", ""), request.GET.get("in", "")
-    try:
-        source = search_source(request.user, query, within_id=within_id)
-        if source.terms:
-            return mail_page(request, source)
-        fault = None
-    except QueryFault as found:
-        fault = found
-    context = {
-        "current": "search",
-        "query": query,
-        "within_id": within_id,
-        "fault": fault,
-        "operators": OPERATORS,
-        "position": min(fault.position, len(query)) if fault else 0,
-    }
-    return render(request, "mail/search.html", context, status=422 if fault else 200)
 
 
 @signed_in
@@ -124,35 +100,37 @@ def mail_page(request: UserRequest, source: ListSource, *, open_id: str = "") ->
     own_id, open_id = open_id, open_id or request.GET.get("t", "")
     if wants_fragment(request, ROWS_ID):
         return _window(request, source, open_id=open_id)
-    reading = _find_reading(request, open_id, must_be=bool(own_id) or wants_fragment(request, READING_ID))
+    wish = Wish.of(request.GET)
+    if source.hits:
+        wish = replace(wish, hits=write_hits(source.hits))
+    reading = _find_reading(request, open_id, wish, must_be=bool(own_id) or wants_fragment(request, READING_ID))
     if wants_fragment(request, READING_ID):
         return HttpResponse(render_pane(request, source, reading))
     _ = shell_of(request).position  # before the rows
     page = read_list(request, source, open_id=open_id)
-    return HttpResponse(
-        render_list_fragments(request, page)
-        if wants_fragment(request, LIST_ID)
-        else render_to_string("mail/mail.html", _context(request, page, reading), request, using="jinja2")
-    )
+    if wants_fragment(request, LIST_ID):
+        return HttpResponse(render_list_fragments(request, page))
+    html = render_to_string("mail/mail.html", _context(request, page, reading), request, using="jinja2")
+    return HttpResponse(html, status=404 if open_id and reading is None else 200)
 
 
-def _find_reading(request: UserRequest, open_id: str, *, must_be: bool) -> Reading | None:
+def _find_reading(request: UserRequest, open_id: str, wish: Wish, *, must_be: bool) -> Reading | None:
     """What the address opens. The list is shown without it when it is gone, unless there is nothing but it (`must_be`)."""
     if not open_id:
         return None
     try:
-        return open_reading(request, open_id)
+        return open_reading(request, open_id, wish)
     except Http404:
         if must_be:
             raise
         return None
 
 
-def open_reading(request: UserRequest, public_id: str) -> Reading:
+def open_reading(request: UserRequest, public_id: str, wish: Wish) -> Reading:
     """What is read. Where no script tells when somebody has read it, it counts as read from now on, unless the person wants that
     never, or another site's page or a prefetch asked for it (R55)."""
     emails = emails_to_read(request.user, public_id)
-    reading = build_reading(request.user, public_id, emails, Wish.of(request.GET))
+    reading = build_reading(request.user, public_id, emails, wish)
     if reading.unread and request.user.mark_read_after_s is not None and _is_own_wish(request):
         keywords.set_where_allowed(request.user, reading.unread, add=["$seen"])
     return reading

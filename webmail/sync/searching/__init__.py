@@ -1,0 +1,1 @@
+"""Passing a search on to the mail server."""
