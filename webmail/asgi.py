@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import threading
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webmail.settings")
-application = get_asgi_application()
+django.setup(set_prefix=False)
+
+from webmail.answering import Handler  # noqa: E402 - the settings are there only now
+
+application = Handler()
 
 from webmail.mime.limited.children import warm_up  # noqa: E402 - after the heaviest imports
 from webmail.workers.heartbeat import Heartbeat  # noqa: E402 - models exist only now

@@ -83,7 +83,7 @@ export function onSettled(key, act) {
 }
 
 // Somebody signs out: everything goes, and nothing more is kept until somebody signs in.
-export function dropAll() {
+function dropAll() {
   try {
     for (const key of keys()) localStorage.removeItem(key);
     localStorage.setItem(SIGNED_OUT, String(Date.now()));

@@ -183,7 +183,7 @@ def test_a_window_has_the_rows_from_an_index_on_and_says_how_many_there_are(clie
     assert subjects(page) == [f"s{number}" for number in range(39, 29, -1)]
     assert re.findall(r'data-index="(\d+)"', page) == [str(number) for number in range(20, 30)]
     assert re.findall(r'aria-rowindex="(\d+)"', page) == [str(number) for number in range(21, 31)]
-    assert page.strip().startswith('<ol class="rows" id="rows"')
+    assert page.strip().startswith('<div class="rows" id="rows"')
     assert 'data-total="60" data-at="20"' in page
     assert page.count("rows__group") == 1  # the first row knows its heading
     assert len(set(re.findall(r'data-group="([^"]+)"', page))) == 1
@@ -259,7 +259,7 @@ def test_reload_and_back_come_to_the_same_place(client: Client, inbox: Mailbox) 
     assert address is not None
     opened = client.get(address[1].replace("&amp;", "&")).content.decode()
     assert subjects(opened) == subjects(page)
-    assert len(re.findall(r'<li class="row[^>]*aria-current="true"', opened)) == 1
+    assert len(re.findall(r'<div role="listitem" class="row[^>]*aria-current="true"', opened)) == 1
 
 
 def test_all_mail_leaves_out_junk_and_trash_alone(client: Client, account: MailAccount, inbox: Mailbox) -> None:

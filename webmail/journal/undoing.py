@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from webmail.journal import steps
@@ -44,9 +45,9 @@ class _Way:
 def undo_step(user: User, step: Step) -> Undone:
     """Undo a step of the user's. Safe to repeat: the second time nothing is left. Raises `ActionRefused`."""
     if step.user_id != user.pk or step.is_final:
-        raise ActionRefused("This cannot be undone.")
+        raise ActionRefused(_("This cannot be undone."))
     if not Step.objects.filter(pk=step.pk, undone_at=None).update(undone_at=timezone.now()):
-        raise ActionRefused("This was undone already.")
+        raise ActionRefused(_("This was undone already."))
     _settle(step)
     _restore_label(user, step)
     actions = list(step.actions.filter(account__user=user).order_by("-pk").select_related("mailbox__account"))

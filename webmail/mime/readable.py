@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from webmail.mime.addresses import parse_addresses
 from webmail.mime.attached import kinds
 from webmail.mime.attached.cards import Card, read_cards
 from webmail.mime.attached.invitations import Invitation, read_invitation
@@ -34,9 +35,10 @@ from webmail.mime.protection import Protection, find_protection
 from webmail.mime.reports.receipt_wishes import ReceiptRequest, receipt_wanted
 from webmail.mime.safe_html.remote import RemoteRef, WarnedLink
 from webmail.mime.safe_html.sanitize import QUOTE_LABEL, sanitize
+from webmail.mime.search_terms import DELIVERED_TO_FIELDS
 
 # Raise it with every change of what is written here or by the cleaner: kept forms are made anew.
-FORM_VERSION: Final = 2
+FORM_VERSION: Final = 3
 PART_PREFIX: Final = "p/"
 MAX_PLAIN_CHARS: Final = 400_000  # beyond this a page becomes slow; the rest is in the source
 MAX_PLAIN_BYTES: Final = 4 * MAX_PLAIN_CHARS
@@ -45,6 +47,7 @@ MAX_HTML_BYTES: Final = 8_000_000
 MAX_SHOWN_BYTES: Final = 2_000_000  # of all texts of a message; what goes beyond is listed as files
 MAX_COUNTED_BYTES: Final = 1_000_000  # of one text: more of it is not shown
 MIN_COUNTED_BYTES: Final = 4_000  # a part costs so much however short it is
+MAX_DELIVERED: Final = 3  # addresses a message was delivered to
 MAX_BLOCKS: Final = 3  # invitations and cards that are shown with a message
 
 
@@ -72,6 +75,7 @@ class Head:
     to: tuple[tuple[str, str], ...] = ()
     cc: tuple[tuple[str, str], ...] = ()
     sent_at: str = ""
+    delivered_to: tuple[str, ...] = ()  # the addresses that servers noted on the way; an alias shows here
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,7 @@ def _about(message: Message, body: BodyParts) -> dict[str, Any]:
             to=_pairs(headers.to),
             cc=_pairs(headers.cc),
             sent_at=headers.sent_at.isoformat() if headers.sent_at else "",
+            delivered_to=_delivered_to(message),
         ),
         "invitations": tuple(dict.fromkeys(one for one in invitations if one is not None)),
         "cards": tuple(card for found in cards for card in found)[:MAX_BLOCKS],
@@ -160,6 +165,12 @@ def _about(message: Message, body: BodyParts) -> dict[str, Any]:
         "receipt": receipt_wanted(message),
         "defects": find_defects(message),
     }
+
+
+def _delivered_to(message: Message) -> tuple[str, ...]:
+    noted = [raw for name in DELIVERED_TO_FIELDS for raw in message.headers.get_all(name)[:MAX_DELIVERED]]
+    found = [one.email.strip() for raw in noted for one in parse_addresses(raw)[:1]]
+    return tuple(dict.fromkeys(email for email in found if email))[:MAX_DELIVERED]
 
 
 def _pairs(addresses: Iterable[Any]) -> tuple[tuple[str, str], ...]:

@@ -50,7 +50,7 @@ _KEPT = frozenset(
 _LEFT_OUT = re.compile(
     r"x-(?:ms-exchange|microsoft|forefront|google|gm-|ms-has|ironport|proofpoint|mimecast|sg-|ymail|yahoo|received|spam-report)"
 )
-_DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to", "x-delivered-to", "x-envelope-to", "x-rcpt-to")
+DELIVERED_TO_FIELDS = ("delivered-to", "x-original-to", "envelope-to", "x-delivered-to", "x-envelope-to", "x-rcpt-to")
 _UNFIT = re.compile(r"[^\w@.+=\-Ⓐ-Ⓩ]+")
 _LINK = re.compile(r"https?://|\bwww\.", re.IGNORECASE)
 _LINK_SAMPLE_BYTES = 200_000
@@ -162,7 +162,7 @@ def message_marks(message: Message, folded_text: str) -> str:
         found[f"{KIND}invite"] = None
     if _has_link(message, folded_text):
         found[f"{KIND}link"] = None
-    for name in _DELIVERED_TO:
+    for name in DELIVERED_TO_FIELDS:
         for raw in message.headers.get_all(name)[:5]:
             for one in parse_addresses(raw)[:5]:
                 found.update(dict.fromkeys(person_terms(DELIVERED, fold(one.name), fold(one.email).strip())))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 if TYPE_CHECKING:
     from webmail.outbox.models import Draft
 
@@ -26,7 +28,9 @@ class DraftConflict(OutboxError):
 
     def __init__(self, current: Draft) -> None:
         super().__init__(
-            "This draft was changed in another window. Your text is still here: keep yours as a second draft, or take the other."
+            _(
+                "This draft was changed in another window. Your text is still here: keep yours as a second draft, or take the other."
+            )
         )
         self.current = current
 
@@ -35,7 +39,7 @@ class DraftGone(OutboxError):
     """The draft was sent or discarded elsewhere. Nothing was written."""
 
     def __init__(self) -> None:
-        super().__init__("This draft is not here any more: it was sent or discarded in another window.")
+        super().__init__(_("This draft is not here any more: it was sent or discarded in another window."))
 
 
 class AttachmentTooLarge(OutboxError):
@@ -43,8 +47,10 @@ class AttachmentTooLarge(OutboxError):
 
     def __init__(self, *, size_bytes: int, total_bytes: int, limit_bytes: int) -> None:
         super().__init__(
-            f"With this file the attachments have {in_megabytes(total_bytes)}; a message can carry "
-            f"{in_megabytes(limit_bytes)}. Remove a file or send a link."
+            _(
+                "With this file the attachments have %(total)s; a message can carry %(limit)s. Remove a file or send a link."
+            )
+            % {"total": in_megabytes(total_bytes), "limit": in_megabytes(limit_bytes)}
         )
         self.size_bytes, self.total_bytes, self.limit_bytes = size_bytes, total_bytes, limit_bytes
 
@@ -53,14 +59,14 @@ class OriginalNotHere(OutboxError):
     """The message to forward has not been fetched yet. Ask for its body and try again."""
 
     def __init__(self) -> None:
-        super().__init__("The message to forward is still being fetched from the server. Try again in a moment.")
+        super().__init__(_("The message to forward is still being fetched from the server. Try again in a moment."))
 
 
 class DraftNotHere(OriginalNotHere):
     """The draft of another program has not been fetched whole yet. Ask for its body and try again."""
 
     def __str__(self) -> str:
-        return "This draft is still being fetched from the server. Try again in a moment."
+        return _("This draft is still being fetched from the server. Try again in a moment.")
 
 
 class SubmissionRefused(OutboxError):
@@ -71,14 +77,16 @@ class NoRecipients(SubmissionRefused):
     """To, Cc and Bcc are all empty."""
 
     def __init__(self) -> None:
-        super().__init__("Nobody to send to yet. Add at least one address.")
+        super().__init__(_("Nobody to send to yet. Add at least one address."))
 
 
 class BadRecipient(SubmissionRefused):
     """`address` is no address one can send to."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"“{address}” is not a complete e-mail address. Correct or remove it.")
+        super().__init__(
+            _("“%(address)s” is not a complete e-mail address. Correct or remove it.") % {"address": address}
+        )
         self.address = address
 
 
@@ -86,7 +94,10 @@ class TooManyRecipients(SubmissionRefused):
     """More than one message may have."""
 
     def __init__(self, *, count: int, limit: int) -> None:
-        super().__init__(f"{count} recipients; one message can have {limit}. Send it in parts or use a mailing list.")
+        super().__init__(
+            _("%(count)s recipients; one message can have %(limit)s. Send it in parts or use a mailing list.")
+            % {"count": count, "limit": limit}
+        )
         self.count, self.limit = count, limit
 
 
@@ -95,7 +106,10 @@ class CannotSend(SubmissionRefused):
 
     def __init__(self, address: str) -> None:
         super().__init__(
-            f"{address} has no server for outgoing mail. Add one in the account's settings or choose another sender."
+            _(
+                "%(address)s has no server for outgoing mail. Add one in the account's settings or choose another sender."
+            )
+            % {"address": address}
         )
 
 
@@ -104,8 +118,8 @@ class MessageTooLarge(SubmissionRefused):
 
     def __init__(self, *, size_bytes: int, limit_bytes: int) -> None:
         super().__init__(
-            f"The message has {in_megabytes(size_bytes)}; at most {in_megabytes(limit_bytes)} can be sent. "
-            "Remove a file or send a link."
+            _("The message has %(size)s; at most %(limit)s can be sent. Remove a file or send a link.")
+            % {"size": in_megabytes(size_bytes), "limit": in_megabytes(limit_bytes)}
         )
         self.size_bytes, self.limit_bytes = size_bytes, limit_bytes
 
@@ -141,4 +155,4 @@ class UploadGone(OutboxError):
     """The upload was finished, cancelled, or left alone for too long."""
 
     def __init__(self) -> None:
-        super().__init__("This upload is not here any more. Attach the file again.")
+        super().__init__(_("This upload is not here any more. Attach the file again."))

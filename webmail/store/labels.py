@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from webmail.store.errors import StoreError
@@ -72,10 +73,10 @@ def create_label(user: User, name: str, *, color: int | None = None, keyword: st
     """
     name = clean_name(name)
     if Label.objects.filter(user=user, name__iexact=name).exists():
-        raise LabelNameTaken(f"There is a label {name} already.")
+        raise LabelNameTaken(_("There is a label %(name)s already.") % {"name": name})
     count = Label.objects.filter(user=user).count()
     if count >= MAX_LABELS:
-        raise TooManyLabels(f"There can be {MAX_LABELS} labels at most.")
+        raise TooManyLabels(_("There can be %(count)s labels at most.") % {"count": MAX_LABELS})
     last = Label.objects.filter(user=user).aggregate(last=Max("position"))["last"]
     keyword = keyword.lower() or _free_keyword(user, name)
     if color is None:
@@ -85,7 +86,7 @@ def create_label(user: User, name: str, *, color: int | None = None, keyword: st
         with transaction.atomic():
             return Label.objects.create(user=user, name=name, keyword=keyword, color=color % COLORS, position=position)
     except IntegrityError as error:  # made in another window at the same moment
-        raise LabelNameTaken(f"There is a label {name} already.") from error
+        raise LabelNameTaken(_("There is a label %(name)s already.") % {"name": name}) from error
 
 
 def adopt_keyword(user: User, keyword: str, name: str, color: int) -> Label:
@@ -102,7 +103,7 @@ def change_label(
     if name is not None:
         label.name = clean_name(name)
         if Label.objects.filter(user_id=label.user_id, name__iexact=label.name).exclude(pk=label.pk).exists():
-            raise LabelNameTaken(f"There is a label {label.name} already.")
+            raise LabelNameTaken(_("There is a label %(name)s already.") % {"name": label.name})
     if color is not None:
         label.color = color % COLORS
     if is_shown is not None:
@@ -111,7 +112,7 @@ def change_label(
         with transaction.atomic():
             label.save(update_fields=["name", "color", "is_shown"])
     except IntegrityError as error:
-        raise LabelNameTaken(f"There is a label {label.name} already.") from error
+        raise LabelNameTaken(_("There is a label %(name)s already.") % {"name": label.name}) from error
 
 
 def place_labels(user: User, public_ids: list[str]) -> None:
@@ -128,9 +129,9 @@ def clean_name(name: str) -> str:
     printable = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in name)
     cleaned = " ".join(printable.split())
     if not cleaned:
-        raise BadLabelName("A label needs a name.")
+        raise BadLabelName(_("A label needs a name."))
     if len(cleaned) > MAX_NAME_CHARS:
-        raise BadLabelName(f"The name of a label has {MAX_NAME_CHARS} characters at most.")
+        raise BadLabelName(_("The name of a label has %(count)s characters at most.") % {"count": MAX_NAME_CHARS})
     return cleaned
 
 

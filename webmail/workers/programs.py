@@ -14,6 +14,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from webmail.workers.pages import number_of_processes
+
 STOP_S = 5  # then SIGKILL; rows are the queue, so that costs nothing but a repeated step
 MAX_SOCKET_PATH = 103  # bytes; sun_path holds 104 on BSD and macOS, 108 on Linux
 REDIS_MEMORY = "64mb"  # doorbells only; when it is full, wake-ups are lost and sweep finds the rows
@@ -50,7 +52,7 @@ def programs(*, host: str, port: int, has_demo: bool) -> list[Program]:
     celery = (python, "-m", "celery", "--quiet", "-A", "webmail.celery", "worker", "--loglevel", "WARNING")
     lean = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     found = [
-        Program("web", _web_command(host, port)),
+        *(Program(name, _web_command(host, port)) for name in _web_names()),
         Program("net", (*celery, *lean, "-Q", "net", "-P", "threads", "-c", "8", "-n", "net@%h"), 5, port),
         Program(
             "cpu",
@@ -73,14 +75,13 @@ def programs(*, host: str, port: int, has_demo: bool) -> list[Program]:
     return found
 
 
+def _web_names() -> list[str]:
+    return ["web", *(f"web{number}" for number in range(2, number_of_processes() + 1))]
+
+
 def _web_command(host: str, port: int) -> tuple[str, ...]:
-    proxies = ("--proxy-headers",) if settings.ENVIRONMENT.trusted_proxies else ("--no-proxy-headers",)
-    return (
-        *(sys.executable, "-m", "uvicorn", "webmail.asgi:application", "--host", host, "--port", str(port)),
-        *("--no-access-log", "--no-server-header", "--log-level", "warning", "--lifespan", "off"),
-        *("--timeout-graceful-shutdown", "2"),
-        *proxies,
-    )
+    proxies = ("--proxy-headers",) if settings.ENVIRONMENT.trusted_proxies else ()
+    return (sys.executable, "-m", "webmail.workers.pages", "--host", host, "--port", str(port), *proxies)
 
 
 def _redis_command(socket_path: Path) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 // What each command does: names of the table in webmail/web/keys/commands.py to functions of the other modules. A function that
 // answers false did nothing, and the press stays the browser's.
 import { perform, toggleStar } from "../list/acts.js";
-import { closeThread, currentRow, focusRow, listElement, openRow, openThread, rows, step } from "../list/list.js";
+import { page } from "../list/input.js";
+import { closeThread, currentRow, listElement, openRow, openThread, rows, step } from "../list/list.js";
 import { openById } from "../list/opening.js";
 import { renew } from "../list/renew.js";
 import { clear, selectAllMatching, selectedIds, toggle } from "../list/selection.js";
@@ -29,17 +30,6 @@ function back() {
   if (!listElement()) return pressFirst('[data-behaviour~="back"]');
   if (!pressFirst('form[action$="/mail/check"] button')) renew({ counts: true });
   say(t("Looking for new mail"));
-  return true;
-}
-
-function block(by) {
-  const pane = document.getElementById("list-scroll");
-  if (!pane) return false;
-  pane.scrollBy({ top: by * pane.clientHeight * 0.9 });
-  requestAnimationFrame(() => {
-    const edge = pane.getBoundingClientRect().top;
-    focusRow(rows().find((row) => row.getBoundingClientRect().top > edge) ?? rows().at(-1));
-  });
   return true;
 }
 
@@ -117,8 +107,8 @@ const COMMANDS = {
   open,
   back,
   search,
-  next_block: () => block(1),
-  previous_block: () => block(-1),
+  next_block: () => Boolean(listElement()) && page(1),
+  previous_block: () => Boolean(listElement()) && page(-1),
   select: () => Boolean(currentRow()) && toggle(currentRow()) !== false,
   extend_next: () => Boolean(listElement()) && step(1, { extend: true }),
   extend_previous: () => Boolean(listElement()) && step(-1, { extend: true }),

@@ -7,7 +7,7 @@ export const folded = (text) => text.normalize("NFKD").replace(MARKS, "").toLowe
 export const fits = (sought, text) => sought.split(/\s+/).every((word) => text.includes(word));
 
 // 0: not found; higher is better. Both are folded.
-export function score(sought, text) {
+function score(sought, text) {
   if (!sought) return 1;
   const at = text.indexOf(sought);
   if (at === 0) return text.length === sought.length ? 100 : 90;

@@ -13,7 +13,7 @@ function showState() {
   else button.removeAttribute("aria-expanded");
 }
 
-export function toggleSidebar() {
+function toggleSidebar() {
   const sidebar = document.getElementById("sidebar");
   if (!isWide.matches) {
     sidebar?.togglePopover();

@@ -4,7 +4,6 @@ import { rowOf, rows, rowsElement } from "./dom.js";
 
 let currentId = "";
 
-export const currentGridId = () => currentId;
 const linkOf = (row) => row?.querySelector(".row__link");
 
 export function raiseGrid() {

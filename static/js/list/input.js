@@ -38,7 +38,8 @@ document.addEventListener("submit", (event) => {
 
 const pageRows = () => Math.max(1, Math.floor((document.getElementById("list-scroll")?.clientHeight ?? 0) / rowHeight()) - 1);
 const index = () => Number(currentRow()?.dataset.index ?? 0);
-const by = (count) => goTo(Math.min(Math.max(index() + count, 0), items.total() - 1));
+// One screen of rows further, or back.
+export const page = (way) => goTo(index() + way * pageRows());
 
 const KEYS = {
   ArrowDown: (event) => step(1, { extend: event.shiftKey }),
@@ -47,8 +48,8 @@ const KEYS = {
   ArrowRight: (event) => stepInside(rowOf(event.target), event.key),
   Home: () => goTo(0),
   End: () => goTo(items.total() - 1),
-  PageDown: () => by(pageRows()),
-  PageUp: () => by(-pageRows()),
+  PageDown: () => page(1),
+  PageUp: () => page(-1),
   " ": (event) => event.target.matches(".row__link") && toggle(rowOf(event.target)),
   Enter: (event) => event.target.matches(".row__link") && openRow(rowOf(event.target), { tab: event.ctrlKey || event.metaKey }),
 };

@@ -19,7 +19,7 @@ export const isLoaded = (from, to) => {
   return true;
 };
 
-// The rows of an <ol>: { total, at, state, lead, found }. `lead`: rows that stand in front of the counted ones, such as drafts.
+// The rows of a list: { total, at, state, lead, found }. `lead`: rows that stand in front of the counted ones, such as drafts.
 export function readRows(list) {
   const at = Number(list.dataset.at ?? 0);
   const lead = [];

@@ -18,7 +18,7 @@ export { closeThread, openRow } from "./opening.js";
 export { listElement, openThread, rowOf, rows } from "./dom.js";
 export const focusRow = (row) => focus(row);
 
-let known = null; // the <ol> that has been taken over
+let known = null; // the #rows that has been taken over
 let wish = -1; // index of a row that gets the focus when it comes
 let unseen = 0; // rows that came in above
 

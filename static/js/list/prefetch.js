@@ -30,7 +30,7 @@ export function takeAhead(id) {
   return found;
 }
 
-export function fetchAhead(ids) {
+function fetchAhead(ids) {
   queue = ids.filter((id) => id && id !== openId() && !ahead.has(id));
   next();
 }

@@ -69,7 +69,7 @@ export function toggle(row) {
 }
 
 // From the row where the range began to this one. What lies between and is not here is fetched first.
-export async function selectTo(id, { isOn = true } = {}) {
+async function selectTo(id, { isOn = true } = {}) {
   const [from, to] = [items.indexOf(anchorId), items.indexOf(id)].sort((a, b) => a - b);
   if (from < 0) { set(id, isOn); anchorId = id; showSelection(); return; }
   if (to - from >= LONGEST_RANGE) {

@@ -86,7 +86,7 @@ function mark(node, index) {
 }
 
 function space(number, from, to, less) {
-  spaces[number] ??= Object.assign(document.createElement("li"), { className: "rows__space", ariaHidden: "true" });
+  spaces[number] ??= Object.assign(document.createElement("div"), { className: "rows__space", ariaHidden: "true" });
   const node = spaces[number];
   const height = (to - from) * rowPx + headingsBetween(from, to) * headingPx - less;
   node.style.blockSize = `${Math.max(height, 0)}px`;
@@ -97,7 +97,7 @@ function space(number, from, to, less) {
 function headingOf(item) {
   const known = headings.get(item);
   if (known) return known;
-  const node = Object.assign(document.createElement("li"), { className: "rows__group", ariaHidden: "true" });
+  const node = Object.assign(document.createElement("div"), { className: "rows__group", ariaHidden: "true" });
   const line = document.createElement("h2");
   line.textContent = item.group;
   node.append(line);

@@ -18,7 +18,7 @@ function element(name, properties, ...inside) {
   return made;
 }
 
-export function sessionEnded() {
+function sessionEnded() {
   if (!user || sheet()) return;
   const signIn = element("button", { type: "button", className: "button button--primary", textContent: t("Sign in") });
   signIn.onclick = () => window.open(`/accounts/login/?next=${encodeURIComponent(`/mail/inbox${BACK}`)}`, "pillarbox-sign-in", "width=520,height=720");

@@ -38,7 +38,7 @@ async function openMenu(more, x, y) {
   entries()[0]?.focus();
 }
 
-export function closeMenu({ back = true } = {}) {
+function closeMenu({ back = true } = {}) {
   if (!isOpen()) return;
   menuElement().hidePopover();
   if (back) openerLine()?.focus();

@@ -13,7 +13,7 @@ function level(item, root) {
   return depth;
 }
 
-export function raiseTree() {
+function raiseTree() {
   const root = tree();
   if (!root || root.getAttribute("role") === "tree") return;
   root.setAttribute("role", "tree");

@@ -15,6 +15,7 @@ import requests
 
 from tests.e2e.site import PASSWORD
 
+ROW = 'role="listitem" class="row'
 ROWS = {"HX-Request": "true", "HX-Target": "rows"}
 PANE = {"HX-Request": "true", "HX-Target": "reading"}
 LIST = {"HX-Request": "true", "HX-Target": "list"}
@@ -80,13 +81,13 @@ class Pillarbox:
     def list_html(self, folder: str = "INBOX") -> int:
         """The whole page, which already holds the rows."""
         answer = self._get(self.address(folder))
-        need(answer.text.count('<li class="row') >= ROWS_OF_A_PAGE, "rows are missing")
+        need(answer.text.count(ROW) >= ROWS_OF_A_PAGE, "rows are missing")
         return len(answer.content)
 
     def list_ajax(self, folder: str = "INBOX", page: int = 1) -> int:
         """A window of 50 rows."""
         answer = self._get(self._window(self.address(folder), (page - 1) * ROWS_OF_A_PAGE), ROWS)
-        need(answer.text.count('<li class="row ') + answer.text.count('<li class="row"') >= ROWS_OF_A_PAGE, "rows are missing")
+        need(answer.text.count(ROW) >= ROWS_OF_A_PAGE, "rows are missing")
         return len(answer.content)
 
     @staticmethod
@@ -121,7 +122,7 @@ class Pillarbox:
 
     def _search(self, query: str) -> int:
         answer = self._get(f"/mail/search?{urlencode({'q': query})}", LIST)
-        need('<li class="row' in answer.text, "no hits")
+        need(ROW in answer.text, "no hits")
         found = _TOTAL.search(answer.text)
         self.last_hits = int(found[1]) if found else 0
         return len(answer.content)
@@ -165,7 +166,7 @@ class Pages:
     """Our pages for the kit's `browser.py`."""
 
     base = list_url = ""  # set by `pages_at`
-    rows = "#rows > li.row"
+    rows = "#rows > .row"
 
     def login_page(self, page: Any) -> None:
         page.goto(f"{self.base}/accounts/login/")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from webmail.store.models import Email, EmailMailbox, Mailbox
+from webmail.store.models import Email, Mailbox, Placement
 
 
 def names_of(address: str) -> dict[str, Any]:
     """Addresses of the mailboxes of an account by name, and [message, thread] ids in its Inbox by UID."""
     mailboxes = Mailbox.objects.filter(account__address=address).select_related("account")
     inbox = mailboxes.get(role="inbox")
-    places = EmailMailbox.objects.filter(mailbox=inbox).values_list("uid", "email__public_id", "thread__public_id")
+    places = Placement.objects.filter(mailbox=inbox, email__isnull=False).values_list(
+        "uid", "email__public_id", "email__thread__public_id"
+    )
     return {
         "account": inbox.account.public_id,
-        "mailboxes": {mailbox.role or mailbox.path: mailbox.public_id for mailbox in mailboxes},
+        "mailboxes": {mailbox.role or mailbox.name: mailbox.public_id for mailbox in mailboxes},
         "uids": {str(uid): [email, thread] for uid, email, thread in places},
     }
 

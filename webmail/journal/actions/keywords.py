@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from webmail.journal.entries import EmailRow, append_action, by_account
@@ -63,7 +64,9 @@ def check_marking(email_ids: Sequence[int], words: Collection[str], account_ids:
     """Raises `ActionRefused` when an Email lies only in mailboxes that do not let us mark mail so (RFC 4314 section 4)."""
     refused = refused_marking(email_ids, words, account_ids)
     if refused:
-        raise ActionRefused(f"You may not change the marks of mail in {next(iter(refused.values()))}.")
+        raise ActionRefused(
+            _("You may not change the marks of mail in %(name)s.") % {"name": next(iter(refused.values()))}
+        )
 
 
 def refused_marking(email_ids: Sequence[int], words: Collection[str], account_ids: Collection[int]) -> dict[int, str]:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from accounts.models import MailAccount, User
 from webmail.journal.entries import EmailRow, append_action, by_account, held_emails
@@ -172,7 +173,7 @@ def destroy_rows(record: changes.Record, email_ids: Sequence[int], source_id: in
 
 def _take_out(record: changes.Record, rows: Sequence[EmailRow]) -> None:
     grouped: dict[int, list[int]] = defaultdict(list)
-    for email_id, mailbox_id, _ in rows:
+    for email_id, mailbox_id, _uid in rows:
         if mailbox_id is not None:
             grouped[mailbox_id].append(email_id)
     for mailbox_id, email_ids in grouped.items():
@@ -255,7 +256,9 @@ def home_of(account_id: int, role: Role) -> tuple[Mailbox, Mailbox | None]:
         home = mailboxes.mailbox_with_role(account_id, Role.ALL)
         source = mailboxes.mailbox_with_role(account_id, Role.INBOX)
     if home is None:
-        raise ActionRefused(f"This account has no mailbox for {role.label}. Choose one in the account's settings.")
+        raise ActionRefused(
+            _("This account has no mailbox for %(role)s. Choose one in the account's settings.") % {"role": role.label}
+        )
     return home, source
 
 
@@ -265,11 +268,11 @@ def check_target(target: Mailbox, account_ids: Collection[int]) -> None:
     if others and set(MailAccount.objects.filter(pk__in=others).values_list("user_id", flat=True)) != {
         target.account.user_id
     }:
-        raise NoSuchTarget("There is no such mailbox.")
+        raise NoSuchTarget(_("There is no such mailbox."))
     if not target.is_selectable or target.is_read_only:
-        raise NoSuchTarget(f"{target.name} cannot hold mail.")
+        raise NoSuchTarget(_("%(name)s cannot hold mail.") % {"name": target.name})
     if not mailboxes.may(target, "insert"):
-        raise NoSuchTarget(f"You may not put mail into {target.name}.")
+        raise NoSuchTarget(_("You may not put mail into %(name)s.") % {"name": target.name})
 
 
 def check_leaving(
@@ -288,7 +291,7 @@ def check_leaving(
     for boxes in inside.values():
         leaving = boxes - {target.pk if target else None}
         if leaving and leaving <= closed.keys():
-            raise ActionRefused(f"You may not take mail out of {closed[min(leaving)]}.")
+            raise ActionRefused(_("You may not take mail out of %(name)s.") % {"name": closed[min(leaving)]})
 
 
 def closed_mailboxes(account_ids: Collection[int]) -> dict[int, str]:

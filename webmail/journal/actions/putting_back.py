@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from webmail import dispatch
 from webmail.journal import entries
@@ -74,7 +75,7 @@ def stop_action(action: Action) -> bool:
     Raises `ActionRefused` for acts on mailboxes, and for what came to an end.
     """
     if action.kind not in _UNDO:
-        raise ActionRefused("This cannot be stopped.")
+        raise ActionRefused(_("This cannot be stopped."))
     if not Action.objects.filter(pk=action.pk, status__in=Action.OPEN).update(stop_wanted_at=timezone.now()):
         refuse_ended()
     owner = f"stop:{os.getpid()}:{threading.get_ident()}"
@@ -87,7 +88,7 @@ def stop_action(action: Action) -> bool:
 
 def refuse_ended() -> NoReturn:
     """Raises `ActionRefused`: there is nothing left to stop."""
-    raise ActionRefused("This has come to an end already.")
+    raise ActionRefused(_("This has come to an end already."))
 
 
 def finish_stop(action: Action) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from accounts.models import MailAccount, User
 from webmail import dispatch
@@ -274,7 +275,7 @@ def _change(record: changes.Record, action: Action, ids: Sequence[int]) -> Seque
         return move.move_rows(record, ids, action.mailbox_id, arguments["source"])
     if action.kind == Action.Kind.TRANSFER:
         return move.transfer_rows(record, ids, arguments["source"], keep=arguments["keep"])
-    raise ActionRefused("This cannot be done to all that match.")
+    raise ActionRefused(_("This cannot be done to all that match."))
 
 
 def _still_there(account_id: int, ids: Sequence[int]) -> list[int]:

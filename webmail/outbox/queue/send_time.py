@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.utils.translation import gettext as _
+
 WALL_FORMAT = "%Y-%m-%dT%H:%M:%S"
 
 _MORNING, _AFTERNOON = time(8), time(13)
@@ -62,7 +64,7 @@ def load_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo.no_cache(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UnknownZone(f"There is no time zone “{name[:64]}”.") from error
+        raise UnknownZone(_("There is no time zone “%(name)s”.") % {"name": name[:64]}) from error
 
 
 def resolve_wall(wall: datetime, zone: str) -> datetime:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import OperationalError
+from django.utils.translation import gettext as _
 
 from accounts.models import Identity, MailAccount, User
 from webmail import dispatch
@@ -124,5 +125,5 @@ def _room() -> Iterator[None]:
         yield
     except OperationalError as error:
         if any(words in str(error).lower() for words in _NO_ROOM):
-            raise StorageFull("The message was not sent: the server has no room left.") from error
+            raise StorageFull(_("The message was not sent: the server has no room left.")) from error
         raise

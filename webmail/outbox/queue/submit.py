@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import IntegrityError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Identity, MailAccount, User
 from webmail.mime.compose import wire_address
@@ -128,7 +129,8 @@ def check_send_time(send_at: datetime, now: datetime) -> None:
     """Raises `BadSendTime` when it lies too far ahead (R74)."""
     if send_at > now + schedule.MAX_AHEAD:
         raise BadSendTime(
-            f"A message can be scheduled {schedule.MAX_AHEAD.days} days ahead at most. Choose an earlier time."
+            _("A message can be scheduled %(count)s days ahead at most. Choose an earlier time.")
+            % {"count": schedule.MAX_AHEAD.days}
         )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Identity, ReceiptPolicy, User
 from webmail.mime.addresses import Address
@@ -39,7 +40,7 @@ class NoReceiptWanted(OutboxError):
     """This message asks for no receipt, or is not one to answer."""
 
     def __init__(self) -> None:
-        super().__init__("This message does not ask for a receipt any more.")
+        super().__init__(_("This message does not ask for a receipt any more."))
 
 
 @dataclass(frozen=True)

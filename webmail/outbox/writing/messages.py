@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.models import Identity, MailAccount
 from webmail.mime.addresses import Address, format_address, is_valid_email, parse_addresses, unique_emails
 from webmail.mime.compose import Attachment, BadHeaderValue, Composition, build_message, new_message_id, wire_address
@@ -143,7 +145,7 @@ def freeze(
     try:
         raw = build_message(composition)
     except BadHeaderValue as error:
-        raise BadContent(f"The message cannot be sent as it is: {error}.") from error
+        raise BadContent(_("The message cannot be sent as it is: %(why)s.") % {"why": error}) from error
     if len(raw) > MAX_MESSAGE_BYTES:
         raise MessageTooLarge(size_bytes=len(raw), limit_bytes=MAX_MESSAGE_BYTES)
     return raw

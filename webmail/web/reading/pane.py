@@ -14,7 +14,7 @@ from webmail.outbox.returned.receipts import ReceiptWish, wish_of
 from webmail.store import emails as stored
 from webmail.store.contents import is_readable
 from webmail.store.emails import keywords_of, memberships
-from webmail.store.labels import RESERVED
+from webmail.store.labels import KNOWN_NAMES
 from webmail.store.models import Email, Label, Mailbox, Role
 from webmail.store.queries.accounts import visible_mailboxes
 from webmail.store.queries.emails import emails_in_thread, get_email_for, get_thread_for
@@ -163,7 +163,7 @@ def build_reading(user: User, public_id: str, emails: Sequence[Email], wish: Wis
         messages.reverse()
     inside = {mailbox_id for found in memberships(ids).values() for mailbox_id in found}
     carried = {keyword for found in keywords.values() for keyword in found}
-    has_own = any(keyword not in SYSTEM_KEYWORDS for keyword in carried)
+    has_own = any(not keyword.startswith("$") or keyword in KNOWN_NAMES for keyword in carried)
     accounts = list({email.account_id: email.account for email in emails}.values())
     return Reading(
         id=public_id,
