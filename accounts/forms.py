@@ -208,7 +208,8 @@ def scope_choices(*, is_staff: bool) -> Iterable[tuple[str, str]]:
     yield "mail", _("Everything a mail program needs")
     for scope, text in tokens.SCOPES.items():
         if scope != "admin" or is_staff:
-            yield scope, text[:1].upper() + text[1:]
+            words = _(text)
+            yield scope, words[:1].upper() + words[1:]
 
 
 def guess_servers(address: str) -> services.AccountSettings:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts.models import ApiCredential, MailAccount, User
 from accounts.services import record_event
@@ -26,23 +27,23 @@ LAST_USED_EVERY = timedelta(minutes=1)  # one write a minute at most, however bu
 
 # Every scope there is (requirements/rest.md section 10) and what it allows.
 SCOPES = {
-    "mail.headers": "list messages and read their headers, but no bodies",
-    "mail.read": "read messages whole",
-    "mail.modify": "flag, move and copy messages, and put them into Trash",
-    "mail.delete": "delete messages for good",
-    "mail.send": "send messages",
-    "drafts.write": "write drafts",
-    "mailboxes.write": "make, rename and delete mailboxes",
-    "contacts.read": "read contacts",
-    "contacts.write": "change contacts",
-    "settings.write": "change settings",
-    "accounts.read": "see the connected accounts and identities",
-    "accounts.write": "change accounts and identities",
-    "rules.write": "change filter rules",
-    "webhooks.write": "manage webhooks",
-    "push": "receive push messages",
-    "tokens.write": "make and revoke tokens",
-    "admin": "operate this installation",
+    "mail.headers": gettext_noop("list messages and read their headers, but no bodies"),
+    "mail.read": gettext_noop("read messages whole"),
+    "mail.modify": gettext_noop("flag, move and copy messages, and put them into Trash"),
+    "mail.delete": gettext_noop("delete messages for good"),
+    "mail.send": gettext_noop("send messages"),
+    "drafts.write": gettext_noop("write drafts"),
+    "mailboxes.write": gettext_noop("make, rename and delete mailboxes"),
+    "contacts.read": gettext_noop("read contacts"),
+    "contacts.write": gettext_noop("change contacts"),
+    "settings.write": gettext_noop("change settings"),
+    "accounts.read": gettext_noop("see the connected accounts and identities"),
+    "accounts.write": gettext_noop("change accounts and identities"),
+    "rules.write": gettext_noop("change filter rules"),
+    "webhooks.write": gettext_noop("manage webhooks"),
+    "push": gettext_noop("receive push messages"),
+    "tokens.write": gettext_noop("make and revoke tokens"),
+    "admin": gettext_noop("operate this installation"),
 }
 # Scopes that contain others.
 _CONTAINS = {"mail.read": frozenset({"mail.headers"})}

@@ -34,7 +34,7 @@ class Handler(ASGIHandler):
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         """The response, from the chain that suits the view."""
         if _is_async(request):
-            found: HttpResponseBase = await super().get_response_async(request)  # type: ignore[misc]
+            found: HttpResponseBase = await super().get_response_async(request)
             return found
         return await sync_to_async(self._answer, thread_sensitive=False, executor=self._threads)(request)
 

@@ -23,13 +23,18 @@ document.addEventListener("keydown", (event) => {
   }
 }, true);
 
+const endOf = (menu) => Math.min(menu.closest("#thread-scroll")?.getBoundingClientRect().bottom ?? Infinity, innerHeight);
+
 // A menu near the bottom or the left edge opens to where there is room.
 document.addEventListener("toggle", (event) => {
   const menu = event.target;
   if (!(menu instanceof HTMLDetailsElement) || !menu.open || !menu.matches('[data-behaviour~="menu"]')) return;
   for (const other of openMenus()) if (other !== menu && !other.contains(menu)) other.open = false;
   const sheet = menu.querySelector(".menu__sheet");
+  menu.classList.remove("menu--above");
   menu.classList.toggle("menu--start", menu.getBoundingClientRect().right - sheet.offsetWidth < 0);
+  const { height, bottom } = sheet.getBoundingClientRect();
+  menu.classList.toggle("menu--above", bottom > endOf(menu) && menu.getBoundingClientRect().top - height > 0);
 }, true);
 
 export function openDialog(id) {

@@ -13,7 +13,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cleaning, first_sync, groups, listing_pages, live_mail, reading, searching, sending, watching
+from tests.bench import (
+    cleaning,
+    feel,
+    first_sync,
+    groups,
+    listing_pages,
+    live_mail,
+    reading,
+    searching,
+    sending,
+    watching,
+)
+from tests.bench.beside import compare
 from tests.e2e.site import Site
 from tests.servers.dovecot import DovecotServer
 from tests.servers.redis import RedisServer
@@ -40,6 +52,11 @@ LIVE: dict[str, Callable[[Site, DovecotServer, argparse.Namespace], dict[str, An
     "watch": watching.measure,
     "click": sending.measure_clicks,
 }
+# Each in an installation of its own.
+ALONE: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "feel": feel.measure,
+    "beside": compare.measure,
+}
 
 
 def calibrate() -> float:
@@ -55,7 +72,7 @@ def calibrate() -> float:
 def options_of_the_command_line() -> argparse.Namespace:
     """What to measure, and how much of it."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", choices=[*QUIET, *LIVE], action="append", help="one group; may be repeated")
+    parser.add_argument("--only", choices=[*QUIET, *LIVE, *ALONE], action="append", help="one group; may be repeated")
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--bodies", type=int, default=5_000, help="messages of the group that fetches bodies")
     parser.add_argument("--rounds", type=int, default=3, help="how often the first listing is measured")
@@ -70,13 +87,27 @@ def options_of_the_command_line() -> argparse.Namespace:
 def main() -> None:
     """Start private servers, measure, print, write."""
     options = options_of_the_command_line()
-    wanted = set(options.only or (*QUIET, *LIVE))
+    wanted = set(options.only or (*QUIET, *LIVE, *ALONE))
     calibration = [calibrate() for _ in range(5)]
     results: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()[0]},
         "calibration_ms": round(statistics.median(calibration), 1),
     }
+    if wanted & {*QUIET, *LIVE}:
+        measure_with_servers(options, wanted, results)
+    for name, alone in ALONE.items():
+        if name in wanted:
+            results[name] = alone(options)
+            report(name, results[name])
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    path = OUTPUT / f"{results['at'].replace(':', '')}.json"
+    path.write_text(json.dumps(results, indent=2))
+    print(f"\ncalibration {results['calibration_ms']} ms; written to {path.relative_to(OUTPUT.parents[1])}")
+
+
+def measure_with_servers(options: argparse.Namespace, wanted: set[str], results: dict[str, Any]) -> None:
+    """The groups that share one site and its servers."""
     dovecot, redis = DovecotServer(), RedisServer()
     try:
         dovecot.start()
@@ -89,10 +120,6 @@ def main() -> None:
     finally:
         redis.close()
         dovecot.close()
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    path = OUTPUT / f"{results['at'].replace(':', '')}.json"
-    path.write_text(json.dumps(results, indent=2))
-    print(f"\ncalibration {results['calibration_ms']} ms; written to {path.relative_to(OUTPUT.parents[1])}")
 
 
 def measure(bench: groups.Bench, wanted: set[str], results: dict[str, Any]) -> None:

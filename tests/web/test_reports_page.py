@@ -112,7 +112,7 @@ def test_the_list_of_sent_mail_marks_what_did_not_arrive(client: Client, account
     receive(account, delivery_report(message_id=submission.message_id))
     page = body_of(client.get(reverse("sent")))
     assert page.count('class="row__failed"') == 1
-    row = page.split(f'id="row-{other.thread.public_id}"')[1].split("</li>")[0]
+    row = page.split(f'id="row-{other.thread.public_id}"')[1].split('role="listitem"')[0]
     assert "row__failed" not in row
 
 

@@ -110,7 +110,7 @@ def test_the_scope_is_a_chip_with_this_folder_this_account_and_everything(client
     assert "At work" in everything
     assert "At home" in everything
     assert "outside Junk and Trash" in everything
-    for parameters in (f"in={inbox.public_id}", f"of={inbox.account.public_id}&near={inbox.public_id}"):
+    for parameters in (f"in={inbox.public_id}", f"near={inbox.public_id}&of={inbox.account.public_id}"):
         assert f'href="/mail/search?q=harbour&{parameters}"' in everything
     account = body_of(client.get(f"/mail/search?q=harbour&of={other.public_id}"))
     assert ("At work" in account, "At home" in account) == (False, True)
@@ -158,12 +158,12 @@ def test_conversations_are_counted_once_also_where_they_fill_the_first_page(inbo
     make_thread_of(inbox, 120)
     make_email_from_bytes(inbox, RAW.format(subject="Alone").encode(), minutes=-10_000)
     emails = Email.objects.filter(account=inbox.account)
-    keys, has_more = windows.first_of_selection(emails, threaded=True, at=0, limit=50)
+    keys, has_more = windows.first_of_selection([emails], threaded=True, at=0, limit=50)
     whole = windows.of_selection(emails, name="x", account_ids=[inbox.account_id], threaded=True, order=windows.Order())
     assert [tuple(vars(key).values()) for key in keys] == whole.cut(0, 50)
     assert (len(keys), has_more) == (2, False)
-    assert windows.first_of_selection(emails, threaded=True, at=1, limit=1) == (keys[1:], False)
-    assert windows.first_of_selection(emails, threaded=True, at=0, limit=1) == (keys[:1], True)
+    assert windows.first_of_selection([emails], threaded=True, at=1, limit=1) == (keys[1:], False)
+    assert windows.first_of_selection([emails], threaded=True, at=0, limit=1) == (keys[:1], True)
 
 
 def make_thread_of(inbox: Mailbox, count: int) -> None:

@@ -2,7 +2,7 @@
 
 The result names no person, no session and no address of the installation, so it is the same for everybody and can be kept:
 references inside the HTML are relative to the document it is served as (`p/2` a part, `r/0` a remote picture, `l/0` a link
-that is warned about). Nothing edits the HTML afterwards (security R4).
+that is warned about). Nothing edits the HTML afterwards (security R4), but that hits of a search are marked between its tags.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from webmail.web import flash, language, shell, text
 from webmail.web.keys.for_pages import keymap_script
 from webmail.web.reading import defects, file_words, protection, written
 from webmail.web.searching.page import SearchPage, search_place
-from webmail.web.states import conditions, fetching, moved
+from webmail.web.states import advice, conditions, fetching, moved
 from webmail.web.viewers.registry import can_view
 
 
@@ -45,6 +45,7 @@ def environment(**options: Any) -> Environment:
         mailbox_title=shell.mailbox_title,
         can_view=can_view,
         keymap_script=keymap_script,
+        step_words=advice.step_words,
         condition_of=conditions.condition_of,
         worst_first=conditions.worst_first,
         first_sync=fetching.progress_of,

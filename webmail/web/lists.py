@@ -78,6 +78,7 @@ class ListSource:
     scope: Scope | None = None  # of a search
     tree: Node | None = None  # what it asks for
     hits: Hits = field(default_factory=Hits)
+    parts: tuple[QuerySet[Email], ...] = ()  # of a search: `emails` in each account
     # Of a search: a text with its hits marked; escapes what it is given.
     marks: Callable[[str], Markup] | None = None
 
@@ -113,9 +114,9 @@ class ListSource:
     def read_first(self, at: int, limit: int) -> tuple[list[Key], int] | None:
         """The same rows and a lower bound of `total`, which is larger than their end only while there are more: for lists that
         would have to be read as a whole to be counted. None where that is no gain."""
-        if not self.is_search or self.emails is None or self.order != Order() or at + limit > MAX_FIRST:
+        if not self.parts or self.order != Order() or at + limit > MAX_FIRST:
             return None
-        keys, has_more = windows.first_of_selection(self.emails, threaded=self.is_threaded, at=at, limit=limit)
+        keys, has_more = windows.first_of_selection(self.parts, threaded=self.is_threaded, at=at, limit=limit)
         return (keys, at + len(keys) + int(has_more)) if keys or not at else None
 
     @cached_property
@@ -214,10 +215,13 @@ def search_source(user: User, query: str, *, within_id: str = "", of_id: str = "
     query = query.strip()
     scope = Scope.read(user, within_id=within_id, of_id=of_id, near_id=near_id)
     tree = parse_query(query)
-    emails = scope.emails(tree, zone=timezone.get_current_timezone()) if tree else Email.objects.none()
+    zone = timezone.get_current_timezone()
+    emails = scope.emails(tree, zone=zone) if tree else Email.objects.none()
+    parts = [scope.emails(tree, zone=zone, only=account) for account in scope.accounts] if tree else []
     found_there = found_ids(latest_searches(user, query, scope.accounts, scope.within)) if tree else []
     if found_there:  # what its server knows of a message we may not have read yet
-        emails = emails | Email.objects.filter(pk__in=found_there, account__in=scope.accounts)
+        others = Email.objects.filter(pk__in=found_there, account__in=scope.accounts)
+        emails, parts = emails | others, []
     found = highlights(tree)
     return ListSource(
         key="search",
@@ -230,6 +234,7 @@ def search_source(user: User, query: str, *, within_id: str = "", of_id: str = "
         scope=scope,
         tree=tree,
         hits=found,
+        parts=tuple(parts),
         marks=partial(mark_hits, hits=found) if found else None,
     )
 

@@ -8,7 +8,7 @@ import { forgetAhead } from "./prefetch.js";
 import { renew } from "./renew.js";
 import { keepState, setRead, setStarred } from "./row_state.js";
 import { allMatching, clear, leftOut, selectedIds, showSelection } from "./selection.js";
-import { render } from "./window.js";
+import { render, seen, showAround } from "./window.js";
 
 const LEAVING = new Set(["archive", "delete", "junk", "notjunk", "move", "restore"]);
 const LEAVING_ALL = new Set(["delete", "junk"]); // what no list over everything shows afterwards
@@ -94,9 +94,16 @@ function leave(ids, { isOpenMeant, index }) {
   const { generation } = items;
   return () => {
     for (const id of ids) items.leaving.delete(id);
-    if (generation === items.generation) { items.insert(gone); render(); showSelection(); focusId(gone[0]?.item.id); }
+    if (generation === items.generation) { items.insert(gone); renderWhole(); showSelection(); focusId(gone[0]?.item.id); }
     else renew();
   };
+}
+
+// The part that is shown ended where the list did; with rows come back it ends further down.
+function renderWhole() {
+  const now = seen();
+  if (now) showAround(now.first, now.last);
+  else render();
 }
 
 function followOpen(heir, { wish, hadFocusInList }) {
@@ -123,9 +130,16 @@ function send(fields, ids, takeBack) {
     if (!successful || xhr.getResponseHeader("HX-Retarget") === "#dialog") takeBack();
     for (const id of ids) items.leaving.delete(id);
     if (successful) renew();
+    if (!running) document.dispatchEvent(new CustomEvent("pillarbox:acted"));
   }, { once: true });
   window.htmx.ajax("POST", "/mail/act", { source, values, swap: "none" });
 }
+
+// The answer brings the star buttons of the messages that have one here, as they are then.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (!/\/mail\/(?:act|undo)$/.test(event.detail.path)) return;
+  for (const { id } of document.querySelectorAll('#reading [id^="star-button-"]')) event.detail.formData.append("unfolded", id.slice("star-button-".length));
+});
 
 // Others tell that the list changed: an undo, a picker, an answer to a question.
 document.addEventListener("list:changed", () => renew());

@@ -33,6 +33,7 @@ export function openPicker(kind, { ids } = {}) {
   part("title").textContent = titles[kind]();
   part("input").value = "";
   part("list").replaceChildren();
+  part("input").removeAttribute("aria-activedescendant");
   part("foot").textContent = kind === "label" ? t("Enter gives or takes off the label, Ctrl+Enter keeps this open") : "";
   if (!dialog.open) dialog.showModal();
   part("input").focus();
@@ -77,7 +78,8 @@ function point() {
   const options = [...part("list").children];
   for (const [index, option] of options.entries()) option.setAttribute("aria-selected", String(index === state.at));
   const now = options[state.at];
-  part("input").setAttribute("aria-activedescendant", now?.id ?? "");
+  if (now) part("input").setAttribute("aria-activedescendant", now.id);
+  else part("input").removeAttribute("aria-activedescendant");
   now?.scrollIntoView({ block: "nearest" });
 }
 

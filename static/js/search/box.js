@@ -64,6 +64,7 @@ function askSoon() {
 function take(option) {
   box.value = option.dataset.q;
   if ("runs" in option.dataset) { close(); form.requestSubmit(); return; }
+  mark(null);
   const caret = Number(option.dataset.caret);
   box.focus();
   box.setSelectionRange(caret, caret);
@@ -107,7 +108,7 @@ const KEYS = {
 
 function start() {
   for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-haspopup": "listbox", "aria-controls": "q-suggest", "aria-expanded": "false" })) box.setAttribute(name, value);
-  box.addEventListener("input", () => { box.removeAttribute("aria-invalid"); document.getElementById("q-fault")?.remove(); askSoon(); });
+  box.addEventListener("input", () => { box.removeAttribute("aria-invalid"); document.getElementById("q-fault")?.remove(); mark(null); askSoon(); });
   box.addEventListener("focus", () => { if (!box.hasAttribute("aria-invalid")) askSoon(); });
   box.addEventListener("keydown", (event) => {
     if (event.isComposing || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -184,7 +184,8 @@ class Pages:
 
     def click_row(self, page: Any, n: int, mobile: bool = False) -> None:
         row = page.locator(self.rows).nth(n)
-        self._wanted = row.locator(".row__subject").inner_text()
+        # The title of a conversation is without what answering put in front.
+        self._wanted = re.sub(r"^((Re|Fwd): )+", "", row.locator(".row__subject").inner_text())
         row.locator(".row__text").click()
 
     def wait_message(self, page: Any, mobile: bool = False) -> None:

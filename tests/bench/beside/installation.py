@@ -8,6 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.e2e.site import PASSWORD, PYTHON, ROOT, Site
 from tests.servers.process import ServerProcess, wait_until
@@ -22,7 +23,15 @@ class Installation(Site):
     def __init__(self) -> None:
         super().__init__(redis_url="")
         self.directory.chmod(0o700)
-        for name in ("REDIS_URL", "DATABASE_URL", "BLOB_URL", "SECRET_KEY", "CREDENTIAL_KEYS", "UNDO_SEND_S", "EXTRA_CA_FILE"):
+        for name in (
+            "REDIS_URL",
+            "DATABASE_URL",
+            "BLOB_URL",
+            "SECRET_KEY",
+            "CREDENTIAL_KEYS",
+            "UNDO_SEND_S",
+            "EXTRA_CA_FILE",
+        ):
             self.environment.pop(name, None)
         self.environment |= {"PORT": str(self.port), "DEMO": "0", "LOG_LEVEL": "WARNING"}
 
@@ -69,10 +78,9 @@ class Installation(Site):
         while pids:
             pid = pids.pop()
             try:
-                with open(f"/proc/{pid}/smaps_rollup") as rollup:
-                    total_kib += sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
-                with open(f"/proc/{pid}/task/{pid}/children") as children:
-                    pids += map(int, children.read().split())
+                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                total_kib += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+                pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
             except OSError:
                 continue
         return total_kib // 1024

@@ -146,3 +146,24 @@ def test_all_that_match_are_selected_and_some_left_out(page: Page, faults: Fault
     expect_total(page, 1)
     expect(row(page, "s1")).to_have_count(1)
     assert faults == []
+
+
+def test_by_keys_alone_all_that_match_go_and_come_back(page: Page, faults: Faults) -> None:
+    """More than what is in the page: 160 rows, of which the browser holds a part."""
+    assert page.locator("#rows > .row").count() < 160
+    for key in ("*", "a", "*", "a"):
+        page.keyboard.press(key)
+    expect(page.locator("#selection-line")).to_contain_text("All 160 are selected")
+    with page.expect_request("**/mail/act") as sent:
+        page.keyboard.press("e")
+    body = sent.value.post_data or ""
+    assert "all=1" in body
+    assert "ids=" not in body
+    expect_total(page, 0)
+    expect(page.locator(".toast__text")).to_contain_text("160 conversations")
+    page.keyboard.press("z")
+    expect_total(page, 160)
+    expect(row(page, "s0")).to_have_count(1)
+    page.keyboard.press("j")
+    page.wait_for_function(f"() => /^s\\d+$/.test(({FOCUSED})())")
+    assert faults == []

@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from accounts.models import User
 from tests.factories import make_account, make_email_from_bytes, make_mailbox, make_user
 from tests.web.browser.conftest import Faults
+from tests.web.browser.test_focus import WATCH
 from webmail.store.models import Email, Label, Mailbox
 
 pytestmark = pytest.mark.browser
@@ -302,6 +303,7 @@ def test_twenty_messages_are_sorted_by_keyboard_alone(inbox: Mailbox, alice: Use
 
     press(page, "j", "Enter")
     expect(page.locator("#thread-subject")).to_have_text("mail 19")
+    page.evaluate(WATCH)
     press(page, "e")
     expect(listed).to_have_count(19)
     focus_is_somewhere(page)
@@ -339,6 +341,7 @@ def test_twenty_messages_are_sorted_by_keyboard_alone(inbox: Mailbox, alice: Use
     expect(page.locator(".row:focus-within.row--unread")).to_have_count(0)
 
     press(page, "/")
+    assert page.evaluate("window.fallen") == []
     page.keyboard.type("from:shop")
     press(page, "Enter")
     page.wait_for_url("**/mail/search?*")

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.ids import PUBLIC_ID_LENGTH, new_public_id
 from accounts.models import MailAccount
@@ -18,7 +19,7 @@ class Role(models.TextChoices):
     INBOX = "inbox", _("Inbox")
     DRAFTS = "drafts", _("Drafts")
     SENT = "sent", _("Sent")
-    ARCHIVE = "archive", _("Archive")
+    ARCHIVE = "archive", pgettext_lazy("mailbox", "Archive")
     JUNK = "junk", _("Junk")
     TRASH = "trash", _("Trash")
     ALL = "all", _("All mail")

@@ -34,12 +34,12 @@ def visible_mailboxes(accounts: Sequence[MailAccount]) -> list[Mailbox]:
 
 def get_mailbox_for(user: User, public_id: str) -> Mailbox:
     """Raises Http404 when it is not the user's."""
-    mailbox = (
-        Mailbox.objects.filter(account__user=user, public_id=public_id).select_related("account", "parent").first()
-    )
-    if mailbox is None:
-        raise Http404("no such mailbox")
-    return mailbox
+    # Each list request asks this: without an order, which would join more tables for a single row.
+    found = Mailbox.objects.filter(account__user=user, public_id=public_id).select_related("account").order_by()
+    try:
+        return found.get()
+    except Mailbox.DoesNotExist:
+        raise Http404("no such mailbox") from None
 
 
 @dataclass
@@ -143,3 +143,14 @@ def mailboxes_with_role(user: User, role: Role, *, view: str = "") -> list[Mailb
     found = Mailbox.objects.filter(account__user=user, role=role, missing_since=None)
     ordered = found.select_related("account").order_by("account__position")
     return [mailbox for mailbox in ordered if view not in mailbox.account.left_out_of]
+
+
+def unread_with_role(user: User, role: Role, *, view: str) -> int:
+    """What is unread in the mailboxes of that view: conversations or messages, as each mailbox counts."""
+    found = Mailbox.objects.filter(account__user=user, role=role, missing_since=None).order_by()
+    rows = found.values_list("has_threads", "unread_threads", "unread_emails", "account__left_out_of")
+    return sum(
+        threads if (user.has_threads if has_threads is None else has_threads) else emails
+        for has_threads, threads, emails, left_out_of in rows
+        if view not in left_out_of
+    )

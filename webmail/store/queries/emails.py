@@ -22,10 +22,10 @@ MAX_PAGE_SIZE = 500
 def get_email_for(user: User, public_id: str) -> Email:
     """Raises Http404 when it is not the user's."""
     emails = Email.objects.filter(account__user=user, public_id=public_id)
-    email = emails.select_related("account", "blob", "thread").first()
-    if email is None:
-        raise Http404("no such message")
-    return email
+    try:
+        return emails.select_related("account", "blob", "thread").order_by().get()
+    except Email.DoesNotExist:
+        raise Http404("no such message") from None
 
 
 def get_email_of(user_id: int, public_id: str) -> Email:

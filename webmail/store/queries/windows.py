@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -173,20 +174,27 @@ def of_selection(
     return remembered(key, account_ids, lambda: _sorted_selection(emails, threaded=threaded, order=order))
 
 
-def first_of_selection(emails: QuerySet[Email], *, threaded: bool, at: int, limit: int) -> tuple[list[Key], bool]:
-    """The rows from `at` on of a selection by date, newest first, and whether there are more: nothing behind them is read."""
+def first_of_selection(
+    parts: Sequence[QuerySet[Email]], *, threaded: bool, at: int, limit: int
+) -> tuple[list[Key], bool]:
+    """The rows from `at` on of a selection by date, newest first, and whether there are more: nothing behind them is read.
+    `parts`: the selection in each account, so that each is one walk along an index."""
     wanted = at + limit + 1
-    rows: list[tuple[int, int]] = []
-    newest = emails.order_by("-received_at", "-id").values_list("id", "thread_id")
     step = wanted * 2 if threaded else wanted
     while True:
-        batch = list(newest[len(rows) : len(rows) + step])
-        rows += batch
+        read = [_newest(part, step) for part in parts]
+        # Older than the oldest of a part that was not read to its end, others may be missing between.
+        floor = max((rows[-1][:2] for rows in read if len(rows) == step), default=None)
+        merged = sorted((row for rows in read for row in rows), reverse=True)
+        rows = [row[1:] for row in merged if floor is None or row[:2] >= floor]
         found = _first_of_threads(rows) if threaded else rows
-        if len(found) >= wanted or len(batch) < step:
-            break
+        if floor is None or len(found) >= wanted:
+            return [Key(*pair) for pair in found[at : at + limit]], len(found) > at + limit
         step *= 4
-    return [Key(*pair) for pair in found[at : at + limit]], len(found) > at + limit
+
+
+def _newest(emails: QuerySet[Email], count: int) -> list[tuple[datetime, int, int]]:
+    return list(emails.order_by("-received_at", "-id").values_list("received_at", "id", "thread_id")[:count])
 
 
 def _sorted_selection(emails: QuerySet[Email], *, threaded: bool, order: Order) -> Keys:

@@ -36,17 +36,20 @@ def search_emails(
     accounts: Sequence[MailAccount] | None = None,
     zone: tzinfo = UTC,
     now: datetime | None = None,
+    only: MailAccount | None = None,
 ) -> QuerySet[Email]:
     """The user's Emails that are hits, each once, in no order: in the given mailboxes or accounts, else everywhere but in Trash
-    and Junk unless `in:` says so. An empty query (None) finds all of them.
+    and Junk unless `in:` says so. An empty query (None) finds all of them. `only`: of all that, what lies in this one of the accounts;
+    what words such as `me` mean stays the same.
 
     Raises `QueryFault` when a value names nothing there is.
     """
     own = list(MailAccount.objects.filter(user=user)) if accounts is None else list(accounts)
     asker = Asker(user, (now or datetime.now(UTC)).astimezone(zone), zone, own)
-    emails = _of_accounts(asker)
+    ids = [account.pk for account in own] if only is None else [only.pk]
+    emails = _of_accounts(ids)
     if query is not None:
-        emails = emails.filter(_Search(asker).condition(query))
+        emails = emails.filter(_Search(asker, ids).condition(query))
     if within is not None:
         rows = EmailMailbox.objects.filter(email_id=OuterRef("pk"), mailbox_id__in=[one.pk for one in within])
         return emails.filter(Exists(rows))
@@ -55,8 +58,7 @@ def search_emails(
     return emails.filter(is_visible=True)
 
 
-def _of_accounts(asker: Asker) -> QuerySet[Email]:
-    ids = [account.pk for account in asker.accounts]
+def _of_accounts(ids: Sequence[int]) -> QuerySet[Email]:
     # One account by equality: the database then walks its mail by date.
     return Email.objects.filter(account_id=ids[0]) if len(ids) == 1 else Email.objects.filter(account_id__in=ids)
 
@@ -74,6 +76,7 @@ class _Search:
     """One run of a query."""
 
     asker: Asker
+    account_ids: Sequence[int]  # where it looks
 
     def condition(self, node: Node) -> Q:
         """Which rows are hits."""
@@ -165,21 +168,17 @@ class _Search:
     # The index ------------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _account_ids(self) -> list[int]:
-        return [account.pk for account in self.asker.accounts]
-
-    @cached_property
     def _waiting(self) -> list[tuple[index.Document, fulltext.Terms]]:
         """Documents of Emails that have none in the database yet."""
-        rows = Email.objects.filter(account_id__in=self._account_ids, has_document=False).order_by("-id")
+        rows = Email.objects.filter(account_id__in=self.account_ids, has_document=False).order_by("-id")
         found = rows.values_list("id", "account_id", "subject", "addresses", "list_id")[:MAX_WAITING]
         documents = [index.make_document(index.known_of(row)) for row in found]
         return [(document, fulltext.Terms(str(document[_TERMS]))) for document in documents]
 
     def _found(self, reduced: _Reduced) -> Q:
-        if not self._account_ids:
+        if not self.account_ids:
             return NOBODY
-        own = fulltext.of_accounts(reduced.expression, self._account_ids)
+        own = fulltext.of_accounts(reduced.expression, self.account_ids)
         found = fulltext.condition(own)
         for check in reduced.checks:
             found &= check.condition()
@@ -191,12 +190,12 @@ class _Search:
         return found | fulltext.with_ids(waiting) if waiting else found
 
     def _around(self, node: Around) -> Q:
-        if not self._account_ids:
+        if not self.account_ids:
             return NOBODY
         asked = [words.text(term) for term in (node.left, node.right)]
         expression = all_of(one.expression for one in asked)
         waiting = [document for document, terms in self._waiting if terms.match(expression)]
-        own = fulltext.of_accounts(expression, self._account_ids)
+        own = fulltext.of_accounts(expression, self.account_ids)
         return fulltext.with_ids(emails_around(node, own, waiting))
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from django.utils.translation import gettext_noop
 
 from accounts.credentials import CredentialError, NoCredentialKey
 from webmail.protocols.errors import (
@@ -50,82 +52,103 @@ _IN_USE = frozenset({"IN-USE", "INUSE"})  # RFC 2449, RFC 5530
 
 @dataclass(frozen=True)
 class Advice:
-    """Two parts of an error text. `title` says what happened, `text` what to do."""
+    """Two parts of an error text. `title` says what happened, `text` what to do.
+
+    Both are English messages of the catalogues with the placeholders of `values`: pages show them in the reader's language.
+    """
 
     title: str
     text: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def filled(self) -> tuple[str, str]:
+        """Title and text in English, for the API and the log."""
+        return self.title % self.values, self.text % self.values
 
 
 def explain_connection(error: Exception, where: Endpoint, protocol: str) -> Advice:
     """For a server that could not be reached, before anything secret was sent."""
-    host, port, service = where.host, where.port, SERVICE_NAMES[protocol]
     if isinstance(error, CertificateRefused):
         return explain_certificate(error, where)
     table: tuple[tuple[type[Exception], Advice], ...] = (
         (
             PortNotAllowed,
             Advice(
-                f"Port {port} cannot be used here.",
-                f"Mail servers use other ports: for {service} usually {USUAL_PORTS[protocol]}.",
+                gettext_noop("Port %(port)s cannot be used here."),
+                gettext_noop("Mail servers use other ports: for %(service)s usually %(ports)s."),
             ),
         ),
         (
             AddressNotAllowed,
             Advice(
-                f"{host} lies in a network that cannot be used here.",
-                "Check the name. Only the administrator can allow private networks (ALLOW_NETWORKS).",
+                gettext_noop("%(host)s lies in a network that cannot be used here."),
+                gettext_noop("Check the name. Only the administrator can allow private networks (ALLOW_NETWORKS)."),
             ),
         ),
         (
             HostNotFound,
             Advice(
-                f"The name {host} is not known.",
-                f"Check how it is written, or ask your provider for the name of its {service} server.",
+                gettext_noop("The name %(host)s is not known."),
+                gettext_noop("Check how it is written, or ask your provider for the name of its %(service)s server."),
             ),
         ),
         (
             EncryptedFromTheStart,
             Advice(
-                f"Port {port} of {host} is encrypted from the start.",
-                "Choose TLS instead. Nothing secret was sent.",
+                gettext_noop("Port %(port)s of %(host)s is encrypted from the start."),
+                gettext_noop("Choose TLS instead. Nothing secret was sent."),
             ),
         ),
         (
             NotEncryptedFromTheStart,
             Advice(
-                f"Port {port} of {host} is not encrypted from the start.",
-                f"Choose STARTTLS, or a port for TLS: usually {USUAL_PORTS[protocol]}. Nothing secret was sent.",
+                gettext_noop("Port %(port)s of %(host)s is not encrypted from the start."),
+                gettext_noop("Choose STARTTLS, or a port for TLS: usually %(ports)s. Nothing secret was sent."),
             ),
         ),
         (
             ServerSilent,
             Advice(
-                f"{host} takes the connection on port {port} but says nothing.",
-                f"Check the port: for {service} it is usually {USUAL_PORTS[protocol]}. Else try again later.",
+                gettext_noop("%(host)s takes the connection on port %(port)s but says nothing."),
+                gettext_noop("Check the port: for %(service)s it is usually %(ports)s. Else try again later."),
             ),
         ),
         (
             OtherService,
             Advice(
-                f"What answers on port {port} of {host} is no {service} server, or takes nobody now.",
-                f"Check name and port: for {service} it is usually {USUAL_PORTS[protocol]}.",
+                gettext_noop(
+                    "What answers on port %(port)s of %(host)s is no %(service)s server, or takes nobody now."
+                ),
+                gettext_noop("Check name and port: for %(service)s it is usually %(ports)s."),
             ),
         ),
         (
             TlsFailed,
             Advice(
-                f"An encrypted connection to {host} on port {port} could not be made.",
-                f"Check the port and the kind of encryption: usually {USUAL_PORTS[protocol]}. Nothing secret was sent.",
+                gettext_noop("An encrypted connection to %(host)s on port %(port)s could not be made."),
+                gettext_noop("Check the port and the kind of encryption: usually %(ports)s. Nothing secret was sent."),
             ),
         ),
-        (BadArgument, Advice(f"{host!r} cannot be the name of a server.", "Check how it is written.")),
+        (
+            BadArgument,
+            Advice(
+                gettext_noop("“%(host)s” cannot be the name of a server."), gettext_noop("Check how it is written.")
+            ),
+        ),
     )
     unanswered = Advice(
-        f"{host} does not answer on port {port}.",
-        f"Check the port: for {service} it is usually {USUAL_PORTS[protocol]}. If it is right, the server is down or a "
-        "firewall lies between.",
+        gettext_noop("%(host)s does not answer on port %(port)s."),
+        gettext_noop(
+            "Check the port: for %(service)s it is usually %(ports)s. If it is right, the server is down or a firewall lies between."
+        ),
     )
-    return next((advice for kind, advice in table if isinstance(error, kind)), unanswered)
+    found = next((advice for kind, advice in table if isinstance(error, kind)), unanswered)
+    return replace(found, values=_values(where, protocol))
+
+
+def _values(where: Endpoint, protocol: str) -> dict[str, str]:
+    service, ports = SERVICE_NAMES[protocol], USUAL_PORTS[protocol]
+    return {"host": where.host, "port": str(where.port), "service": service, "ports": ports}
 
 
 def explain_certificate(error: CertificateRefused, where: Endpoint) -> Advice:
@@ -133,21 +156,37 @@ def explain_certificate(error: CertificateRefused, where: Endpoint) -> Advice:
     cause = error.__cause__
     code = cause.verify_code if isinstance(cause, ssl.SSLCertVerificationError) else 0
     if code in _OTHER_NAME:
-        reason = "it was issued for another name"
-        text = "Write the name of the server exactly as your provider gives it."
+        found = Advice(
+            gettext_noop("The certificate of %(host)s is not accepted: it was issued for another name."),
+            gettext_noop("Write the name of the server exactly as your provider gives it. Nothing secret was sent."),
+        )
     elif code == _EXPIRED:
-        reason, text = "it has expired", "Only who runs the server can renew it. Tell them."
+        found = Advice(
+            gettext_noop("The certificate of %(host)s is not accepted: it has expired."),
+            gettext_noop("Only who runs the server can renew it. Tell them. Nothing secret was sent."),
+        )
     elif code == _NOT_YET_VALID:
-        reason, text = (
-            "it is not valid yet",
-            "Only who runs the server can mend it. Check the clock of this machine too.",
+        found = Advice(
+            gettext_noop("The certificate of %(host)s is not accepted: it is not valid yet."),
+            gettext_noop(
+                "Only who runs the server can mend it. Check the clock of this machine too. Nothing secret was sent."
+            ),
         )
     elif code in _UNKNOWN_ISSUER:
-        reason = "it was issued by an authority that is not known here"
-        text = "If the server is your own, the administrator can add its authority (EXTRA_CA_FILE)."
+        found = Advice(
+            gettext_noop(
+                "The certificate of %(host)s is not accepted: it was issued by an authority that is not known here."
+            ),
+            gettext_noop(
+                "If the server is your own, the administrator can add its authority (EXTRA_CA_FILE). Nothing secret was sent."
+            ),
+        )
     else:
-        reason, text = "it does not hold", "Only who runs the server can mend it. Tell them."
-    return Advice(f"The certificate of {where.host} is not accepted: {reason}.", f"{text} Nothing secret was sent.")
+        found = Advice(
+            gettext_noop("The certificate of %(host)s is not accepted: it does not hold."),
+            gettext_noop("Only who runs the server can mend it. Tell them. Nothing secret was sent."),
+        )
+    return replace(found, values={"host": where.host})
 
 
 def explain_sign_in(error: Exception, where: Endpoint, protocol: str) -> Advice:
@@ -156,77 +195,86 @@ def explain_sign_in(error: Exception, where: Endpoint, protocol: str) -> Advice:
         return explain_certificate(error, where)
     for kind, explain in _SIGN_IN:
         if isinstance(error, kind):
-            return explain(error, where, protocol)
+            return replace(explain(error, where, protocol), values=_values(where, protocol))
     return explain_connection(error, where, protocol)
 
 
 def _starttls_missing(_: Exception, where: Endpoint, protocol: str) -> Advice:
     return Advice(
-        f"{where.host} does not offer STARTTLS on port {where.port}, so the password was not sent.",
-        f"Choose TLS and its port: usually {USUAL_PORTS[protocol]}. If the server knows no encryption at all, tell who "
-        "runs it.",
+        gettext_noop("%(host)s does not offer STARTTLS on port %(port)s, so the password was not sent."),
+        gettext_noop(
+            "Choose TLS and its port: usually %(ports)s. If the server knows no encryption at all, tell who runs it."
+        ),
     )
 
 
 def _password_refused(_: Exception, where: Endpoint, __: str) -> Advice:
     return Advice(
-        f"{where.host} refuses the user name or password.",
-        "Check both. Many servers want the whole address as user name; providers with two-step sign-in want an app "
-        "password, which you make on their site.",
+        gettext_noop("%(host)s refuses the user name or password."),
+        gettext_noop(
+            "Check both. Many servers want the whole address as user name; providers with two-step sign-in want an app password, which you make on their site."
+        ),
     )
 
 
 def _refused_now(error: Exception, where: Endpoint, protocol: str) -> Advice:
     if getattr(error, "code", "") in _IN_USE and protocol == "pop3":
         return Advice(
-            "Another program is reading this mailbox just now.",
-            "POP3 lets only one in at a time. Close the other one, or try again in a few minutes.",
+            gettext_noop("Another program is reading this mailbox just now."),
+            gettext_noop("POP3 lets only one in at a time. Close the other one, or try again in a few minutes."),
         )
     return Advice(
-        f"{where.host} does not let you in for the moment.",
-        "The password may be right. Try again in a few minutes.",
+        gettext_noop("%(host)s does not let you in for the moment."),
+        gettext_noop("The password may be right. Try again in a few minutes."),
     )
 
 
 def _refused(error: Exception, where: Endpoint, protocol: str) -> Advice:
     if getattr(error, "code", "") == _NEEDS_ENCRYPTION and where.security is Security.PLAIN:
         return Advice(
-            f"{where.host} takes no password without encryption.",
-            f"Choose TLS or STARTTLS: usually port {USUAL_PORTS[protocol]}.",
+            gettext_noop("%(host)s takes no password without encryption."),
+            gettext_noop("Choose TLS or STARTTLS: usually port %(ports)s."),
         )
     return Advice(
-        f"{where.host} does not let you sign in with a password.",
-        "Ask your provider whether this service has to be switched on, or needs an app password.",
+        gettext_noop("%(host)s does not let you sign in with a password."),
+        gettext_noop("Ask your provider whether this service has to be switched on, or needs an app password."),
     )
 
 
 def _too_slow(_: Exception, where: Endpoint, __: str) -> Advice:
     return Advice(
-        f"{where.host} takes too long to answer.", "Try again later. If it stays so, ask who runs the server."
+        gettext_noop("%(host)s takes too long to answer."),
+        gettext_noop("Try again later. If it stays so, ask who runs the server."),
     )
 
 
 def _senseless(_: Exception, where: Endpoint, protocol: str) -> Advice:
     return Advice(
-        f"{where.host} sends answers that make no sense.",
-        f"Check that it is an {SERVICE_NAMES[protocol]} server, or tell who runs it.",
+        gettext_noop("%(host)s sends answers that make no sense."),
+        gettext_noop("Check that it is an %(service)s server, or tell who runs it."),
     )
 
 
 def _hung_up(_: Exception, where: Endpoint, __: str) -> Advice:
-    return Advice(f"{where.host} hung up during sign-in.", "Try again in a few minutes.")
+    return Advice(gettext_noop("%(host)s hung up during sign-in."), gettext_noop("Try again in a few minutes."))
 
 
 def _not_sendable(_: Exception, __: Endpoint, ___: str) -> Advice:
-    return Advice("User name or password hold characters that cannot be sent.", "Check both for line breaks.")
+    return Advice(
+        gettext_noop("User name or password hold characters that cannot be sent."),
+        gettext_noop("Check both for line breaks."),
+    )
 
 
 def _key_missing(_: Exception, __: Endpoint, ___: str) -> Advice:
-    return Advice("Passwords cannot be stored here yet.", "The administrator must set CREDENTIAL_KEYS.")
+    return Advice(
+        gettext_noop("Passwords cannot be stored here yet."),
+        gettext_noop("The administrator must set CREDENTIAL_KEYS."),
+    )
 
 
 def _unreadable(_: Exception, __: Endpoint, ___: str) -> Advice:
-    return Advice("The stored password cannot be read.", "Enter it again.")
+    return Advice(gettext_noop("The stored password cannot be read."), gettext_noop("Enter it again."))
 
 
 _SIGN_IN: tuple[tuple[type[Exception], Callable[[Exception, Endpoint, str], Advice]], ...] = (

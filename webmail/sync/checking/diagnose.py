@@ -17,6 +17,7 @@ from datetime import timedelta
 from django.conf import settings as django_settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts import credentials, services
 from accounts.credentials import CredentialError, Secret
@@ -41,8 +42,10 @@ MAX_HOSTS_PER_HOUR = 10  # new servers one user may try, security R28
 INTERRUPTED_AFTER = timedelta(minutes=7)  # above everything a test can last
 
 _NO_WAY_BACK = Advice(
-    "An account that uses IMAP cannot be changed to POP3.",
-    "POP3 knows one mailbox only, the others would be cut off. Keep IMAP, or remove the account and connect it again.",
+    gettext_noop("An account that uses IMAP cannot be changed to POP3."),
+    gettext_noop(
+        "POP3 knows one mailbox only, the others would be cut off. Keep IMAP, or remove the account and connect it again."
+    ),
 )
 
 Status = ConnectionTest.Status
@@ -84,7 +87,13 @@ def carry_out(test: ConnectionTest) -> None:
     except TestFailed:
         pass
     except Exception:
-        _note(test, "account", Advice("The test broke off because of a fault here.", "Tell the administrator."))
+        _note(
+            test,
+            "account",
+            Advice(
+                gettext_noop("The test broke off because of a fault here."), gettext_noop("Tell the administrator.")
+            ),
+        )
         raise
     finally:
         _finish(test, status)
@@ -95,7 +104,7 @@ def end_interrupted_tests() -> int:
     lost = ConnectionTest.objects.filter(status=Status.RUNNING, started_at__lt=timezone.now() - INTERRUPTED_AFTER)
     tests = list(lost[:100])
     for test in tests:
-        _note(test, "account", Advice("The test was interrupted.", "Try again."))
+        _note(test, "account", Advice(gettext_noop("The test was interrupted."), gettext_noop("Try again.")))
         _finish(test, Status.FAILED)
     return len(tests)
 
@@ -133,7 +142,11 @@ def _refuse_early(test: ConnectionTest, settings: AccountSettings) -> None:
         raise _failed(
             test,
             "account",
-            Advice(f"Mailboxes at {domain} cannot sign in here.", "Ask the administrator for a user of your own."),
+            Advice(
+                gettext_noop("Mailboxes at %(domain)s cannot sign in here."),
+                gettext_noop("Ask the administrator for a user of your own."),
+                {"domain": domain},
+            ),
         )
     if test.account is not None and not test.account.is_pop3 and settings.incoming_protocol == IncomingProtocol.POP3:
         raise _failed(test, "account", _NO_WAY_BACK)
@@ -150,7 +163,10 @@ def _count_hosts(test: ConnectionTest, user: User, hosts: set[str]) -> None:
         raise _failed(
             test,
             "account",
-            Advice("You tried many servers within an hour.", "Wait an hour before you try another one."),
+            Advice(
+                gettext_noop("You tried many servers within an hour."),
+                gettext_noop("Wait an hour before you try another one."),
+            ),
         )
     for host in sorted(hosts - known):
         services.record_event("connection.tested", user=user, subject=host)
@@ -181,7 +197,9 @@ def _refuse_new_host(test: ConnectionTest, account: MailAccount, settings: Accou
             raise _failed(
                 test,
                 f"{purpose}.sign_in",
-                Advice("The server or its encryption has changed.", "Enter the password again."),
+                Advice(
+                    gettext_noop("The server or its encryption has changed."), gettext_noop("Enter the password again.")
+                ),
             )
 
 
@@ -196,15 +214,23 @@ def _try_server(
     except ProtocolError as error:
         raise _failed(test, f"{purpose}.connect", advice.explain_connection(error, where, protocol)) from error
     service = advice.SERVICE_NAMES[protocol]
-    _note(test, f"{purpose}.connect", Advice(f"{where.host} answers as an {service} server.", ""), status=Status.PASSED)
+    _note(
+        test,
+        f"{purpose}.connect",
+        Advice(
+            gettext_noop("%(host)s answers as an %(service)s server."), "", {"host": where.host, "service": service}
+        ),
+        status=Status.PASSED,
+    )
     try:
         probe.sign_in(where, protocol, Login(login[0], login[1].value, login[1].mechanism) if login else None)
     except ProtocolError as error:
         said = error.server_text if isinstance(error, ServerError) else ""
         found = advice.explain_sign_in(error, where, protocol)
         raise _failed(test, f"{purpose}.sign_in", found, server_text=said) from error
-    title = f"{where.host} accepts the password." if login else f"{where.host} asks for no password."
-    _note(test, f"{purpose}.sign_in", Advice(title, ""), status=Status.PASSED)
+    accepts = gettext_noop("%(host)s accepts the password.")
+    title = accepts if login else gettext_noop("%(host)s asks for no password.")
+    _note(test, f"{purpose}.sign_in", Advice(title, "", {"host": where.host}), status=Status.PASSED)
 
 
 # What success means -------------------------------------------------------------------------------------------------
@@ -222,7 +248,12 @@ def _connect(test: ConnectionTest, settings: AccountSettings, passwords: Passwor
         )
     except IntegrityError:
         raise _failed(test, "account", _duplicate(settings.address)) from None
-    _note(test, "account", Advice(f"{settings.address} is connected.", ""), status=Status.PASSED)
+    _note(
+        test,
+        "account",
+        Advice(gettext_noop("%(address)s is connected."), "", {"address": settings.address}),
+        status=Status.PASSED,
+    )
 
 
 def _enter(test: ConnectionTest, settings: AccountSettings, passwords: Passwords) -> None:
@@ -231,11 +262,20 @@ def _enter(test: ConnectionTest, settings: AccountSettings, passwords: Passwords
     with transaction.atomic():
         user = User.objects.filter(email=address).first() or User.objects.create_user(address)
         if not user.is_active:
-            raise _failed(test, "account", Advice("This user may not sign in.", "Ask the administrator."))
+            raise _failed(
+                test,
+                "account",
+                Advice(gettext_noop("This user may not sign in."), gettext_noop("Ask the administrator.")),
+            )
         if user.is_staff:
             # Who runs the mail server must not become administrator here.
             raise _failed(
-                test, "account", Advice("Administrators sign in with their own password.", "Enter that one instead.")
+                test,
+                "account",
+                Advice(
+                    gettext_noop("Administrators sign in with their own password."),
+                    gettext_noop("Enter that one instead."),
+                ),
             )
         account = _account_of(user, address)
         if account is None:
@@ -243,7 +283,12 @@ def _enter(test: ConnectionTest, settings: AccountSettings, passwords: Passwords
         else:
             services.replace_password(account, incoming_password=passwords.given_incoming)
         test.user, test.account = user, account
-    _note(test, "account", Advice(f"{address} is signed in.", ""), status=Status.PASSED)
+    _note(
+        test,
+        "account",
+        Advice(gettext_noop("%(address)s is signed in."), "", {"address": address}),
+        status=Status.PASSED,
+    )
 
 
 def _verify(test: ConnectionTest, settings: AccountSettings, passwords: Passwords) -> None:
@@ -270,7 +315,12 @@ def _verify(test: ConnectionTest, settings: AccountSettings, passwords: Password
             if passwords.given_outgoing:
                 credentials.store_secret(account, purpose=Credential.Purpose.OUTGOING, value=passwords.given_outgoing)
             services.resume_account(account)
-    _note(test, "account", Advice(f"{account.address} works.", ""), status=Status.PASSED)
+    _note(
+        test,
+        "account",
+        Advice(gettext_noop("%(address)s works."), "", {"address": account.address}),
+        status=Status.PASSED,
+    )
 
 
 _APPLY = {Purpose.CONNECT: _connect, Purpose.SIGN_IN: _enter, Purpose.VERIFY: _verify}
@@ -285,7 +335,11 @@ def _may_sign_in(address: str) -> bool:
 
 
 def _duplicate(address: str) -> Advice:
-    return Advice(f"You have connected {address} already.", "Change it in the settings of that account.")
+    return Advice(
+        gettext_noop("You have connected %(address)s already."),
+        gettext_noop("Change it in the settings of that account."),
+        {"address": address},
+    )
 
 
 # The report ---------------------------------------------------------------------------------------------------------
@@ -293,18 +347,21 @@ def _duplicate(address: str) -> Advice:
 
 def _failed(test: ConnectionTest, step: str, found: Advice, *, server_text: str = "") -> TestFailed:
     _note(test, step, found, server_text=server_text)
-    return TestFailed(found.title)
+    return TestFailed(found.filled()[0])
 
 
 def _note(
     test: ConnectionTest, step: str, found: Advice, *, status: str = Status.FAILED, server_text: str = ""
 ) -> None:
+    title, text = found.filled()
     entry = {
         "step": step,
         "status": str(status),
-        "title": found.title,
-        "advice": found.text,
+        "title": title,
+        "advice": text,
         "server_text": server_text,
+        # For pages, which say it in the reader's language.
+        "words": {"title": found.title, "advice": found.text, "values": dict(found.values)},
     }
     test.report = [*test.report, entry]
     ConnectionTest.objects.filter(pk=test.pk, status=Status.RUNNING).update(report=test.report)

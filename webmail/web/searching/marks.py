@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
+from webmail.mime.hidden_characters import neutralise
 from webmail.mime.hits import Hit, Hits
 from webmail.mime.search_text import fold
 
@@ -13,7 +14,8 @@ _EXACT, _STEMS = "=", "~"  # behind a word; folded words have neither
 
 
 def mark_hits(text: str, hits: Hits) -> Markup:
-    """The text as HTML with its hits marked; the text itself is as it was."""
+    """The text as HTML with its hits marked; the text itself is as it was, but for characters that hide or turn (R15)."""
+    text = neutralise(text)  # markup is not looked at when it is put into a page
     pieces = Markup("")
     at = 0
     for begin, end in hits.places(text):

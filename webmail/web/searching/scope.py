@@ -106,10 +106,10 @@ class Scope:
             return ""
         return _("outside Junk and Trash")
 
-    def emails(self, tree: Node | None, *, zone: tzinfo) -> QuerySet[Email]:
-        """The hits. Raises `QueryFault` when a value names nothing there is."""
+    def emails(self, tree: Node | None, *, zone: tzinfo, only: MailAccount | None = None) -> QuerySet[Email]:
+        """The hits, in `only` one of its accounts. Raises `QueryFault` when a value names nothing there is."""
         within = None if self.within is None else [self.within]
-        return search_emails(self.user, tree, within=within, accounts=self.accounts, zone=zone)
+        return search_emails(self.user, tree, within=within, accounts=self.accounts, zone=zone, only=only)
 
     @cached_property
     def coverage(self) -> Coverage:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from accounts.models import AccountState, MailAccount, User
 from webmail.outbox.queue.overview import Counts, counts_of
 from webmail.store.models import Label, Mailbox, Role, SavedSearch
-from webmail.store.queries.accounts import accounts_of, build_tree, visible_mailboxes
+from webmail.store.queries.accounts import accounts_of, build_tree, unread_with_role, visible_mailboxes
 from webmail.store.queries.live import position_from
 from webmail.web.shell.navigation import (
     TROUBLED,
@@ -135,8 +135,10 @@ class Shell:
 
     @cached_property
     def unread(self) -> int:
-        """Unread in the common inbox, for the title."""
-        return self._unread(Role.INBOX)
+        """Unread in the common inbox, for the title. A pane that comes alone has no trees to read it from."""
+        if "trees" in self.__dict__:
+            return self._unread(Role.INBOX)
+        return unread_with_role(self.user, Role.INBOX, view=Role.INBOX.value)
 
     @cached_property
     def accounts(self) -> list[AccountNav]:

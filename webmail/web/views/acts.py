@@ -47,7 +47,8 @@ def act(request: UserRequest) -> HttpResponse:
         flash.add(request, toasts.toast_of(outcome.step, address=request.POST.get("list", "") or source.link()))
     # Where unread begins is said of a message of what is open.
     is_meant = wish.is_all or wish.verb == "unread_from" or request.POST.get("open", "") in wish.row_ids
-    return answer(request, source, closes=is_meant and not outcome.keeps_open)
+    closes = is_meant and not outcome.keeps_open
+    return answer(request, source, closes=closes, has_counts=wish.verb not in _STARS)
 
 
 @signed_in
@@ -99,7 +100,7 @@ def seen(request: UserRequest) -> HttpResponse:
     keywords.set_where_allowed(request.user, [email for email in emails if email.is_unread], add=["$seen"])
     if not request.htmx:
         return redirect(source_of(request).link())
-    return HttpResponse(_frame(request, source_of(request)))
+    return HttpResponse(_frame(request, source_of(request), has_counts=True))
 
 
 @signed_in
@@ -130,15 +131,16 @@ def source_of(request: UserRequest) -> ListSource:
         return source_of_address(request.user, reverse("inbox"))
 
 
-def answer(request: UserRequest, source: ListSource, *, closes: bool) -> HttpResponse:
-    """Everything around the list that has changed, and word for the list to renew itself; or, without scripts, its page."""
+def answer(request: UserRequest, source: ListSource, *, closes: bool, has_counts: bool = True) -> HttpResponse:
+    """Everything around the list that has changed, and word for the list to renew itself; or, without scripts, its page.
+    `has_counts`: figures of the sidebar may be others now; that of stars has none."""
     named = _named_place(request.POST.get("list", ""))
     place = {name: value for name, value in named.items() if name in {"after", "before", "sort", "at"} and value}
     open_id = "" if closes else request.POST.get("open", "") or named.get("t", "")
     if not request.htmx:
         on_activity = request.POST.get("list", "") == reverse("activity")
         return redirect(reverse("activity") if on_activity else source.link(**place, t=open_id))
-    html = _frame(request, source)
+    html = _frame(request, source, has_counts=has_counts)
     if closes or open_id:
         html += _pane(request, source, open_id)
     response = HttpResponse(html)
@@ -147,8 +149,14 @@ def answer(request: UserRequest, source: ListSource, *, closes: bool) -> HttpRes
     return push_url(response, source.link(**place)) if closes else response
 
 
-def _frame(request: UserRequest, source: ListSource) -> str:
-    context = {"shell": shell_of(request), "current": source.key, "source": source, "reading": None}
+def _frame(request: UserRequest, source: ListSource, *, has_counts: bool) -> str:
+    context = {
+        "shell": shell_of(request),
+        "current": source.key,
+        "source": source,
+        "reading": None,
+        "has_counts": has_counts,
+    }
     return render_to_string("organise/_changed.html", context, request, using="jinja2")
 
 
@@ -162,6 +170,7 @@ def _pane(request: UserRequest, source: ListSource, open_id: str) -> str:
             open_id = ""
         else:
             context["reading"] = build_reading(request.user, open_id, emails)
+            context["unfolded"] = request.POST.getlist("unfolded")
     name = "mail/_state.html" if open_id else "mail/_reading.html"
     return render_to_string(name, context, request, using="jinja2")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,6 +17,7 @@ from accounts.models import ConnectionTest, MailAccount
 from accounts.views.waiting import is_over, is_slow
 from webmail.store.queries.accounts import get_account_for
 from webmail.web.requests import UserRequest, signed_in
+from webmail.web.states.advice import step_words
 
 MAX_PASSWORD_CHARS = 1_000
 
@@ -55,9 +58,9 @@ def sign_in_state(request: UserRequest, account_id: str, test_id: str) -> HttpRe
     if test.status == ConnectionTest.Status.PASSED:
         response = render(request, "mail/_signed_in.html", {"account": account})
         return trigger_client_event(response, "pillarbox:account-back", {"account": account.public_id})
-    failed: dict[str, str] = next((step for step in test.report if step.get("status") == "failed"), {})
+    failed: dict[str, Any] = next((step for step in test.report if step.get("status") == "failed"), {})
     words = _("%(host)s did not take it.") % {"host": account.incoming_host}
-    advice = failed.get("advice") or failed.get("title") or ""
+    advice = step_words(failed, "advice") or step_words(failed, "title")
     return _form(request, account, fault=f"{words} {advice}".strip(), details=failed.get("server_text") or "")
 
 
