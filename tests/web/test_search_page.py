@@ -128,6 +128,7 @@ def test_a_chip_is_a_link_to_the_search_without_it_and_knows_its_place(client: C
     assert 'href="/mail/search?q=-harbour"' in page
     assert 'href="/mail/search?q=from%3Aben"' in page
     assert 'data-begin="9" data-end="17"' in page
+    assert '<form id="search-save" method="post"' in page
     assert '<span class="search-chip__label">not:</span> <bdi>harbour</bdi>' in page
 
 
