@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -75,3 +80,14 @@ def test_health_pages_hold_no_secrets() -> None:
     told = b"".join(client.get(path).content for path in ("/healthz", "/readyz", "/metrics")).decode()
     assert settings.SECRET_KEY not in told
     assert str(settings.VAR_DIR) not in told
+
+
+def test_processes_that_serve_pages_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = "from prometheus_client import Counter; Counter('counted', 'x').inc({})"
+    for number in (2, 3):
+        environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+        subprocess.run([sys.executable, "-c", count.format(number)], env=environment, check=True)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    told = Client().get("/metrics").content.decode()
+    assert "counted_total 5.0" in told
+    assert "pillarbox_accounts" in told  # what rows tell stands beside it once

@@ -13,11 +13,12 @@ import structlog
 from django.db import DatabaseError
 from django.db.models import Count, Sum
 from django.utils import timezone
-from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from accounts.models import AccountState, MailAccount
+from webmail.figures import INSTALLATION
 from webmail.outbox.models import Phase, Submission
 from webmail.outbox.queries import queue_figures
 from webmail.panel import health
@@ -55,7 +56,7 @@ class Figures(Collector):
 
 def register() -> None:
     """Once in a process."""
-    REGISTRY.register(Figures())
+    INSTALLATION.register(Figures())
 
 
 def _count() -> Iterator[Metric]:

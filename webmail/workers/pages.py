@@ -1,4 +1,4 @@
-"""One of the processes that answer requests: `python -m webmail.workers.pages --host H --port P [--proxy-headers]`.
+"""One of the processes that answer requests: `python -m webmail.workers.pages --host H --port P …`.
 
 Python computes on one core a process, so there are several. All listen on the same port, and the kernel shares the connections
 out (SO_REUSEPORT; `listening_socket` says where that is not to be had). Nothing of a request lives only in one of them: sessions
@@ -49,7 +49,10 @@ def main() -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--proxy-headers", action="store_true", help="a proxy in front tells the client's address")
+    parser.add_argument("--figures", help="a directory in which the processes count together")
     options = parser.parse_args()
+    if options.figures:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = options.figures  # read when the figures are imported
     config = uvicorn.Config(
         "webmail.asgi:application",
         proxy_headers=options.proxy_headers,

@@ -81,7 +81,13 @@ def _web_names() -> list[str]:
 
 def _web_command(host: str, port: int) -> tuple[str, ...]:
     proxies = ("--proxy-headers",) if settings.ENVIRONMENT.trusted_proxies else ()
-    return (sys.executable, "-m", "webmail.workers.pages", "--host", host, "--port", str(port), *proxies)
+    where = ("--host", host, "--port", str(port), "--figures", str(figures_directory()))
+    return (sys.executable, "-m", "webmail.workers.pages", *where, *proxies)
+
+
+def figures_directory() -> Path:
+    """Where the processes that serve pages count together."""
+    return Path(settings.VAR_DIR) / "run" / "figures"
 
 
 def _redis_command(socket_path: Path) -> tuple[str, ...]:

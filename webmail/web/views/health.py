@@ -7,9 +7,10 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
-from django_prometheus.exports import ExportToDjangoView
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from webmail.dispatch import connect_redis
+from webmail.figures import written_figures
 from webmail.store.blobs import blob_store, check_space
 from webmail.store.errors import StorageFull
 
@@ -38,8 +39,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     is_local = request.META.get("REMOTE_ADDR") in _LOOPBACK and "X-Forwarded-For" not in request.headers
     if not is_local and not request.user.is_staff:
         raise Http404("nothing here")
-    found: HttpResponse = ExportToDjangoView(request)
-    return found
+    return HttpResponse(written_figures(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _database() -> str:

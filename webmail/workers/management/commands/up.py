@@ -11,6 +11,7 @@ import fcntl
 import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -185,6 +186,9 @@ def _start_supervisor(host: str, port: int, *, has_demo: bool) -> subprocess.Pop
     configuration = var_dir / "run" / "supervisord.conf"
     found = programs.programs(host=host, port=port, has_demo=has_demo)
     configuration.write_text(programs.supervisor_configuration(found))
+    # Counters begin at zero with the processes.
+    shutil.rmtree(programs.figures_directory(), ignore_errors=True)
+    programs.figures_directory().mkdir(mode=0o700)
     with (var_dir / "logs" / "supervisord.out").open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - the arguments are ours
             [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(configuration)],
