@@ -119,7 +119,7 @@ def test_receipts_and_messages_of_others_are_in_no_list(alice: User) -> None:
     make(alice, kind=Kind.RECEIPT, phase=Phase.FAILED)
     make(make_user("bob"))
     assert not any(sections(alice).values())
-    assert overview.counts_of(alice) == overview.Counts(0, 0, 0)
+    assert overview.counts_of(alice) == overview.Counts(0, 0, 0, 0)
     assert not overview.find(alice).exists()
 
 

@@ -11,4 +11,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return HttpResponse("sign in")
 
 
-urlpatterns = [path("admin/", panel_site.urls), path("accounts/login/", sign_in, name="account_login")]
+urlpatterns = [
+    path("admin/", panel_site.urls),
+    path("accounts/login/", sign_in, name="account_login"),
+    path("manifest.webmanifest", sign_in, name="manifest"),  # every page of the site names it
+]

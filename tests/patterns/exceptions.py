@@ -54,6 +54,7 @@ KNOWN: dict[str, Known] = {
 COMPOSED: dict[str, tuple[str, ...] | None] = {
     "webmail/mime/parse.py:find_delimiter": (r"\n--a+(--)?[ \t]*+(?=\r?\n|\Z)", r"\n--\-\-\-(--)?[ \t]*+(?=\r?\n|\Z)"),
     "webmail/mime/safe_html/bound.py:_enter_hidden": (r"(?i:</script)",),
+    "webmail/mime/hits.py:_in_run": ("東京都|東京|京",),  # words of a query, escaped, as alternatives
     "webmail/mime/reports/layouts.py:_row": None,
     "webmail/mime/trackers.py:_compiled_hosts": None,
     "webmail/demo/imap_mailboxes.py:_pattern_matcher": (r"[^/]*a[^/]*b", ".*a.*b"),

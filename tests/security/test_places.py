@@ -149,7 +149,7 @@ def test_searches(vectors: list[Vector], inbox: Mailbox, tour: Tour) -> None:
     for texts in ([one.line for one in vectors], [phrase(one) for one in vectors]):
         for query in queries(texts):
             tour.visit(f"/mail/search?{urlencode({'q': query})}", statuses=(200, 422))
-    assert tour.page.locator(".list__notices .chip").count() > 2
+    assert tour.page.locator(".search-chip").count() > 0
 
 
 def phrase(vector: Vector) -> str:

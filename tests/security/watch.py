@@ -53,19 +53,23 @@ STRUCTURE = r"""
   const never = new Set(["object", "embed", "applet", "base", "frame", "frameset", "math", "foreignobject", "animate", "set", "portal",
     "fencedframe", "noscript-", "marquee", "xmp", "plaintext", "isindex", "keygen", "image", "feimage", "video", "audio", "source", "track"]);
   if (!isPage) for (const name of ["svg", "form", "input", "button", "select", "textarea", "iframe", "link", "template", "dialog"]) never.add(name);
+  // What our scripts set: heights of rows that are not drawn, places of menus, the measured frame.
+  const isOurs = (node, one) => one.startsWith("--frame-") || (one === "block-size" && node.matches(".rows__space"))
+    || (["left", "top"].includes(one) && node.matches("#sidebar-menu, .nav-menu"));
   for (const node of root.querySelectorAll("*")) {
     if (node === root.documentElement) continue;
     const tag = node.localName.toLowerCase();
     const tell = (what) => bad.push(`${tag}: ${what}`.slice(0, 160));
     if (never.has(tag)) tell("is never there");
     if (tag === "script" && isTwin && !node.src && node === document.querySelector("script") && node.parentNode === document.body && node === document.body.lastElementChild) continue;
+    if (tag === "script" && isPage && node.matches("#keymap[type='application/json']") && node === document.getElementById("keymap")) { JSON.parse(node.textContent); continue; }
     if (tag === "script" && (!node.src || !new URL(node.src).pathname.startsWith("/static/"))) tell("a script that is not ours");
     if (tag === "iframe" && !node.matches(".message__frame, .message__twin, .viewer__media")) tell("a frame that is not ours");
     if (tag === "style" && isPage) tell("a style sheet in the page");
     if (tag === "meta" && node.httpEquiv) tell(`meta ${node.httpEquiv}`);
     for (const { name, value } of node.attributes) {
       if (name.startsWith("on")) tell(name);
-      if (isPage && name === "style" && [...node.style].some((one) => !one.startsWith("--frame-"))) tell("style in the page");
+      if (isPage && name === "style" && [...node.style].some((one) => !isOurs(node, one))) tell(`style in the page: ${value}`);
       if (!isPage && /^(?:hx-|data-(?!level$)|srcdoc|srcset|ping|formaction|background$|action$|poster|attributionsrc)/.test(name)) tell(name);
       if (isPage && /^(?:data-)?hx-(?:on|vals|vars)/.test(name)) tell(name);
       if (["href", "src", "action", "formaction", "xlink:href"].includes(name) && /^[\s\0-\x20]*(?:javascript|vbscript|file|data:text)/i.test(value)) tell(`${name}=${value}`);

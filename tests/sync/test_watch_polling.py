@@ -86,6 +86,7 @@ def test_accounts_do_not_all_come_at_once():
 
 @pytest.mark.req("Y79")
 @pytest.mark.live
+@pytest.mark.django_db(transaction=True)
 def test_open_page_is_seen_by_its_user_and_no_longer_when_it_closes(redis_server: RedisServer):
     async def body() -> tuple[frozenset[int], frozenset[int]]:
         stream = events.stream(41)

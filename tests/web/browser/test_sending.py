@@ -240,6 +240,6 @@ def test_no_page_of_sending_scrolls_sideways(open_context: Any, alice: User, acc
 
 
 def overflow(page: Page) -> int:
-    wide = "Math.max(0, ...[...document.querySelectorAll('.menu__sheet')].filter(one => one.offsetParent).map(one => one.getBoundingClientRect().right))"
+    wide = "Math.max(0, ...[...document.querySelectorAll('.menu__sheet')].filter(one => one.checkVisibility()).map(one => one.getBoundingClientRect().right))"
     found: int = page.evaluate(f"Math.max(document.documentElement.scrollWidth, {wide}) - innerWidth")
     return found
