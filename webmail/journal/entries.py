@@ -56,7 +56,8 @@ def append_action(
 
 def add_emails(action: Action, emails: Sequence[EmailRow]) -> None:
     """More Emails for an Action, in the transaction that changed their rows."""
-    rows = [(action.pk, email_id, source_id, _json(changed), False, "{}") for email_id, source_id, changed in emails]
+    in_order = sorted(emails, key=lambda row: row[0])  # carried out in the order in which they came, on every database
+    rows = [(action.pk, email_id, source_id, _json(changed), False, "{}") for email_id, source_id, changed in in_order]
     insert_rows(ActionEmail, ("action_id", "email_id", "source_id", "changed", "is_done", "progress"), rows)
     if rows:
         Action.objects.filter(pk=action.pk).update(total=F("total") + len(rows))
