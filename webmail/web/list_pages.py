@@ -15,6 +15,7 @@ from hashlib import blake2b
 
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
+from markupsafe import Markup
 
 from webmail.store.models import Label, Role
 from webmail.store.queries.emails import PAGE_SIZE
@@ -46,33 +47,58 @@ class Place:
 
 
 @dataclass(frozen=True)
-class ListPage:
-    """A window of a list as templates show it: the rows from index `at` on, at most `limit`."""
+class Window:
+    """The rows of a list from index `at` on, before they are written; `drafts` are messages being written here."""
 
-    source: ListSource
     rows: list[Row]
     drafts: list[Row]
     at: int
-    limit: int
     total: int
-    state: str  # another one when anything that the rows show has changed
+    state: str
     open_id: str
     is_counted: bool = True  # else `total` is what is known so far: there are more
 
+
+@dataclass(frozen=True)
+class Written:
+    """A window as HTML, and what the page around it must know of it."""
+
+    html: str
+    at: int
+    total: int
+    is_empty: bool
+    is_counted: bool
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """A window of a list as templates show it, at most `limit` rows."""
+
+    source: ListSource
+    written: Written
+    limit: int
+    open_id: str
+    etag: str = ""  # empty: the rows may change without any change of the accounts
+
+    @property
+    def html(self) -> Markup:
+        return Markup(self.written.html)  # noqa: S704 - written by mail/_window.html, which escapes
+
     @property
     def is_empty(self) -> bool:
-        return not self.rows and not self.drafts
+        return self.written.is_empty
 
     @cached_property
     def older(self) -> str:
         """Address of the next page, empty at the end."""
-        behind = self.at + self.limit
-        return self.source.link(at=behind) if behind < self.total else ""
+        behind = self.written.at + self.limit
+        return self.source.link(at=behind) if behind < self.written.total else ""
 
     @cached_property
     def newer(self) -> str:
         """Address of the page before, empty at the beginning."""
-        return self.source.link(at=max(self.at - self.limit, 0) or None) if self.at else ""
+        at = self.written.at
+        return self.source.link(at=max(at - self.limit, 0) or None) if at else ""
 
 
 class ListReader:
@@ -105,9 +131,23 @@ class ListReader:
         )
         return blake2b(repr(parts).encode(), digest_size=12).hexdigest()
 
-    def read(self, place: Place, *, is_first: bool = False) -> ListPage:
+    def page(self, place: Place, *, is_first: bool = False) -> ListPage:
         """One window; of a place behind the end the last page. `is_first`: of a list that is long to count, as many as are
         shown."""
+        key = (self.request.user.pk, self.source.address, place)
+        etag = f'W/"{self.state}"'
+        written = _kept.find(key, self.state) if self._may_keep else None
+        if written is None:
+            window = self._read(place, is_first=is_first)
+            written = self._write(window)
+            # A body that is still to be read gives its row another snippet one day, which is no change of the account.
+            if self._may_keep and all(row.is_settled for row in window.rows):
+                _kept.keep(key, self.state, written)
+            else:
+                etag = ""
+        return ListPage(self.source, written, place.limit, place.open_id, etag)
+
+    def _read(self, place: Place, *, is_first: bool) -> Window:
         source, at, limit = self.source, place.at, place.limit
         state = self.state  # before the rows: what comes meanwhile makes it another one
         first = source.read_first(at, limit) if is_first else None
@@ -121,33 +161,21 @@ class ListReader:
         context = self._row_context(at)
         user = self.request.user
         has_drafts = source.role == Role.DRAFTS and not at
-        return ListPage(
-            source=source,
+        return Window(
             rows=build_rows(user, keys, context, at=at),
             drafts=draft_rows(user, source, context.accounts) if has_drafts else [],
             at=at,
-            limit=limit,
             total=total,
             state=state,
             open_id=place.open_id,
             is_counted=total <= at + len(keys) or first is None,
         )
 
-    def render_rows(self, place: Place) -> tuple[str, str]:
-        """The rows of a window as HTML, and their ETag: empty when they may change without any change of the accounts."""
-        key = (self.request.user.pk, self.source.address, place)
-        etag = f'W/"{self.state}"'
-        kept = _kept.find(key, self.state) if self._may_keep else None
-        if kept is not None:
-            return kept, etag
-        page = self.read(place)
-        context: Mapping[str, object] = {"page": page, "source": self.source}
+    def _write(self, window: Window) -> Written:
+        context: Mapping[str, object] = {"page": window, "source": self.source}
         html = render_to_string("mail/_window.html", context, self.request, using="jinja2")
-        # A body that is still to be read gives its row another snippet one day, which is no change of the account.
-        if not self._may_keep or not all(row.is_settled for row in page.rows):
-            return html, ""
-        _kept.keep(key, self.state, html)
-        return html, etag
+        is_empty = not window.rows and not window.drafts
+        return Written(html, window.at, window.total, is_empty, window.is_counted)
 
     @property
     def _may_keep(self) -> bool:
@@ -170,7 +198,7 @@ class ListReader:
 
 def read_list(request: UserRequest, source: ListSource, *, open_id: str = "") -> ListPage:
     """One window of a list, from the index that the request names."""
-    return ListReader(request, source).read(Place.of(request, open_id), is_first=True)
+    return ListReader(request, source).page(Place.of(request, open_id), is_first=True)
 
 
 def _integer(text: str) -> int:
@@ -184,12 +212,12 @@ class _KeptWindows:
     """Windows as they were written last, those asked for least go first."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[_Key, tuple[str, str]] = OrderedDict()
+        self._found: OrderedDict[_Key, tuple[str, Written]] = OrderedDict()
         self._chars = 0
         self._lock = threading.Lock()
 
-    def find(self, key: _Key, state: str) -> str | None:
-        """The HTML of this window, if it was written in this state."""
+    def find(self, key: _Key, state: str) -> Written | None:
+        """This window, if it was written in this state."""
         with self._lock:
             found = self._found.get(key)
             if found is None or found[0] != state:
@@ -197,15 +225,15 @@ class _KeptWindows:
             self._found.move_to_end(key)
             return found[1]
 
-    def keep(self, key: _Key, state: str, html: str) -> None:
+    def keep(self, key: _Key, state: str, written: Written) -> None:
         """Keep it instead of what was kept of this window."""
         with self._lock:
-            _state, before = self._found.pop(key, ("", ""))
-            self._found[key] = (state, html)
-            self._chars += len(html) - len(before)
+            before = self._found.pop(key, None)
+            self._found[key] = (state, written)
+            self._chars += len(written.html) - (len(before[1].html) if before else 0)
             while self._chars > MAX_KEPT_CHARS and len(self._found) > 1:
                 _oldest, (_state, gone) = self._found.popitem(last=False)
-                self._chars -= len(gone)
+                self._chars -= len(gone.html)
 
 
 _kept = _KeptWindows()

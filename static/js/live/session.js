@@ -19,7 +19,8 @@ function element(name, properties, ...inside) {
 }
 
 function sessionEnded() {
-  if (!user || sheet()) return;
+  // The composer says it in a bar of its own, which lets people write on and keeps what they write.
+  if (!user || sheet() || document.querySelector('[data-behaviour~="compose"]')) return;
   const signIn = element("button", { type: "button", className: "button button--primary", textContent: t("Sign in") });
   signIn.onclick = () => window.open(`/accounts/login/?next=${encodeURIComponent(`/mail/inbox${BACK}`)}`, "pillarbox-sign-in", "width=520,height=720");
   const dialog = element(

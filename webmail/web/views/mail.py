@@ -172,8 +172,8 @@ def _window(request: UserRequest, source: ListSource, *, open_id: str) -> HttpRe
     has_counts = request.GET.get("with") == "counts"
     if has_counts:
         _ = shell_of(request).position  # before the rows
-    reader = ListReader(request, source)
-    html, etag = reader.render_rows(Place.of(request, open_id))
+    page = ListReader(request, source).page(Place.of(request, open_id))
+    html, etag = page.written.html, page.etag
     if has_counts:
         context = {"shell": shell_of(request), "source": source, "current": source.key}
         html += render_to_string("mail/_counts.html", context, request, using="jinja2")
