@@ -13,7 +13,7 @@ const titles = {
   move: () => t("Move to"), copy: () => t("Copy to"), label: () => t("Label"), goto: () => t("Go to"),
 };
 
-let state = null; // { kind, ids, answer, lines, at, before }
+let state = null; // { kind, ids, answer, lines, at, before, early }
 const part = (name) => document.getElementById(name ? `picker-${name}` : "picker");
 
 function meantIds() {
@@ -29,7 +29,7 @@ export function openPicker(kind, { ids } = {}) {
   const isAllMeant = !ids && allMatching();
   const meant = ids ?? (isAllMeant ? [] : meantIds());
   if (!dialog || !titles[kind] || (kind !== "goto" && !meant.length && !isAllMeant)) return false;
-  state = { kind, ids, meant, answer: null, lines: [], at: 0, before: document.activeElement };
+  state = { kind, ids, meant, answer: null, lines: [], at: 0, before: document.activeElement, early: null };
   part("title").textContent = titles[kind]();
   part("input").value = "";
   part("list").replaceChildren();
@@ -52,6 +52,7 @@ async function load(of) {
     if (state !== of) return;
     of.answer = answer;
     draw();
+    if (of.early) choose(of.at, of.early);
   } catch {
     if (state === of) part("empty").textContent = t("The list cannot be loaded now. Close this and try again.");
   }
@@ -90,6 +91,8 @@ function walk(by) {
 }
 
 function choose(index, { stays = false } = {}) {
+  // Who types faster than the list comes gets what they chose when it is here.
+  if (state && !state.answer) { state.early = { stays }; return; }
   const target = state?.lines[index];
   if (!target) return;
   const { kind, ids } = state;
@@ -111,6 +114,7 @@ function close() {
 document.addEventListener("input", (event) => {
   if (event.target.id !== "picker-input" || !state) return;
   state.at = 0;
+  state.early = null;
   draw();
 });
 
