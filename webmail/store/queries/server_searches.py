@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.http import Http404
 from django.utils import timezone
 
 from accounts.models import MailAccount, User
@@ -28,16 +27,3 @@ def found_ids(searches: Sequence[ServerSearch]) -> list[int]:
     """Ids of the Emails that servers found."""
     rows = ServerSearchHit.objects.filter(search__in=searches).order_by("email_id")
     return list(rows.values_list("email_id", flat=True).distinct())
-
-
-def open_searches_of(user: User, query: str) -> list[ServerSearch]:
-    """Those of a query that have not come to an end."""
-    return list(ServerSearch.objects.filter(user=user, query=query, status__in=ServerSearch.OPEN))
-
-
-def get_server_search_for(user: User, public_id: str) -> ServerSearch:
-    """Raises Http404 when it is not the user's."""
-    found = ServerSearch.objects.filter(user=user, public_id=public_id).first()
-    if found is None:
-        raise Http404("no such search")
-    return found

@@ -28,7 +28,6 @@ _KEYWORDS = {
     "muted": "$muted",
 }
 _ROLE_NAMES = {"spam": Role.JUNK, "bin": Role.TRASH, "starred": Role.FLAGGED, "draft": Role.DRAFTS}
-_FOLDED_AWAY = {Role.TRASH, Role.JUNK}
 
 
 @dataclass

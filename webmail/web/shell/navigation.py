@@ -81,10 +81,6 @@ class AccountNav:
     def favourites(self) -> tuple[NavItem, ...]:
         return tuple(item for item in self.items if item.is_favourite)
 
-    @property
-    def is_troubled(self) -> bool:
-        return self.account.state in TROUBLED
-
 
 @dataclass(frozen=True)
 class ListingProgress:
